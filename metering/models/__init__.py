@@ -1,0 +1,25 @@
+"""What happened and what it cost: meters, events, rollups, events that could not be taken, the cost book."""
+
+from metering.models.cost_book import CostModel, CostRate
+from metering.models.event import Event, EventBatch, EventIdentity
+from metering.models.event_type import EventType
+from metering.models.meter import Meter
+from metering.models.rejected_event import RejectedEvent
+from metering.models.series import Series
+from metering.models.usage import UsageDay, UsageDelta
+from metering.models.usage_import import UsageImport
+
+__all__ = [
+    "CostModel",
+    "CostRate",
+    "Event",
+    "EventBatch",
+    "EventIdentity",
+    "EventType",
+    "Meter",
+    "RejectedEvent",
+    "Series",
+    "UsageDay",
+    "UsageDelta",
+    "UsageImport",
+]

@@ -1,0 +1,42 @@
+from django.db import models
+
+from amberflow.model_fields import choices_constraint
+from customers.models import ApiKey
+
+
+class RejectedEventStatus(models.TextChoices):
+    OPEN = "open", "Open"
+    ACCEPTED = "accepted", "Accepted later"
+    DISMISSED = "dismissed", "Dismissed"
+
+
+class RejectedEvent(models.Model):
+    """An event that could not be taken, with the reason. Nothing is lost: it can be fixed and sent again from here."""
+
+    Status = RejectedEventStatus
+
+    digest = models.UUIDField(unique=True, help_text="Of source, reason and content: a retry is the same row.")
+    status = models.CharField(max_length=16, choices=RejectedEventStatus, default=RejectedEventStatus.OPEN)
+    code = models.CharField("reason", max_length=40)
+    field = models.CharField(max_length=120, blank=True, help_text="Which part of the event is at fault.")
+    message = models.TextField()
+    source = models.CharField(max_length=40)
+    customer_ref = models.CharField("customer", max_length=200, blank=True)
+    event_id = models.CharField("event id", max_length=200, blank=True)
+    payload = models.JSONField(help_text="As it was received, without prompts and completions.")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
+    times_seen = models.PositiveIntegerField(default=1)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-last_seen_at", "-id"]
+        constraints = [choices_constraint("status", RejectedEventStatus, name="metering_rejectedevent_status")]
+        # The needs-attention list counts the open ones.
+        indexes = [
+            models.Index(fields=["code"], condition=models.Q(status="open"), name="metering_rejectedevent_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.event_id or 'no id'}"

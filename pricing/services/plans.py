@@ -1,0 +1,101 @@
+"""Making plans, and publishing their versions."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from amberflow.lib.errors import DomainError
+from pricing.documents import document_of, engine_price
+from pricing.engine.document import DocumentError
+from pricing.models import Plan, PlanVersion, Price, PriceTier
+
+
+@transaction.atomic
+def create_plan(*, code: str, name: str, description: str = "", currency: str = "USD") -> PlanVersion:
+    """A new plan with an empty first draft version, which is returned."""
+    plan = Plan.objects.create(code=code, name=name, description=description)
+    return PlanVersion.objects.create(plan=plan, number=1, currency=currency)
+
+
+@transaction.atomic
+def create_version(*, plan_id: int, note: str = "") -> PlanVersion:
+    """A new draft version of the plan with copies of the newest version's prices."""
+    plan = Plan.objects.select_for_update().get(pk=plan_id)
+    newest = plan.versions.order_by("-number").first()
+    if newest is None:
+        return PlanVersion.objects.create(plan=plan, number=1, note=note)
+    version = PlanVersion.objects.create(plan=plan, number=newest.number + 1, currency=newest.currency, note=note)
+    for price in newest.prices.prefetch_related("tiers"):
+        tiers = list(price.tiers.all())
+        price.pk, price.plan_version = None, version
+        price._state.adding = True
+        price.save()
+        PriceTier.objects.bulk_create(
+            PriceTier(price=price, up_to=t.up_to, unit_price=t.unit_price, flat_fee=t.flat_fee) for t in tiers
+        )
+    return version
+
+
+def find_problems(*, version: PlanVersion) -> list[str]:
+    """What keeps the version from being published, in sentences; empty when nothing does."""
+    prices = list(version.prices.select_related("meter__event_type", "plan_version").prefetch_related("tiers"))
+    problems = [] if prices else ["The version has no prices: add at least one."]
+    for price in prices:
+        try:
+            engine_price(price)
+        except DocumentError as error:
+            problems.append(f"{price.name}: {error}")
+        if price.meter is not None:
+            known = set(price.meter.event_type.dimensions)
+            for dimension in sorted({*price.filter, *price.group_by} - known):
+                problems.append(
+                    f"{price.name}: {price.meter.event_type.name} has no dimension {dimension!r}; "
+                    f"use one of {', '.join(sorted(known)) or 'none'}."
+                )
+    for i, one in enumerate(prices):
+        for other in prices[i + 1 :]:
+            if one.meter_id is not None and one.meter_id == other.meter_id and _tie(one, other):
+                problems.append(
+                    f"{one.name} and {other.name} can select the same usage and are equally specific: "
+                    "add a dimension to the filter of one of them, or make their values differ."
+                )
+    return problems
+
+
+def _tie(one: Price, other: Price) -> bool:
+    """True when some usage would match both filters and neither has more keys than the other."""
+    if len(one.filter) != len(other.filter):
+        return False
+    shared = one.filter.keys() & other.filter.keys()
+    return all(set(one.filter[key]) & set(other.filter[key]) for key in shared)
+
+
+@transaction.atomic
+def publish_version(*, version_id: int) -> PlanVersion:
+    """Make a draft version usable and unchangeable. Raises DomainError with every problem found."""
+    version = PlanVersion.objects.select_for_update(of=["self"]).select_related("plan").get(pk=version_id)
+    if version.status != PlanVersion.Status.DRAFT:
+        raise DomainError("not_a_draft", f"{version} is {version.get_status_display().lower()} already.")
+    problems = find_problems(version=version)
+    if problems:
+        raise DomainError("not_publishable", " ".join(problems))
+    version.status = PlanVersion.Status.PUBLISHED
+    version.published_at = timezone.now()
+    version.save()
+    return version
+
+
+@transaction.atomic
+def retire_version(*, version_id: int) -> PlanVersion:
+    """Keep a published version from new subscriptions; those that have it keep it."""
+    version = PlanVersion.objects.select_for_update(of=["self"]).select_related("plan").get(pk=version_id)
+    if version.status != PlanVersion.Status.PUBLISHED:
+        raise DomainError("not_published", f"{version} is {version.get_status_display().lower()}: only published ones retire.")
+    version.status = PlanVersion.Status.RETIRED
+    version.save(update_fields=["status"])
+    return version
+
+
+def documents_of(*, version: PlanVersion) -> dict[str, dict[str, object]]:
+    """The price documents of a version by price key, for export and comparison."""
+    prices = version.prices.select_related("meter", "plan_version").prefetch_related("tiers")
+    return {price.key: document_of(price) for price in prices}

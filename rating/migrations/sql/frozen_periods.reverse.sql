@@ -1,0 +1,14 @@
+DROP TRIGGER rating_slice_frozen_insert ON rating_slice;
+DROP TRIGGER rating_slice_frozen_delete ON rating_slice;
+DROP TRIGGER rating_slice_frozen_update ON rating_slice;
+DROP TRIGGER rating_unpricedusage_frozen_insert ON rating_unpricedusage;
+DROP TRIGGER rating_unpricedusage_frozen_delete ON rating_unpricedusage;
+DROP TRIGGER rating_unpricedusage_frozen_update ON rating_unpricedusage;
+DROP TRIGGER rating_ratedline_frozen_insert ON rating_ratedline;
+DROP TRIGGER rating_ratedline_frozen_delete ON rating_ratedline;
+DROP TRIGGER rating_ratedline_frozen_update ON rating_ratedline;
+DROP TRIGGER rating_billingperiod_frozen ON rating_billingperiod;
+DROP FUNCTION rating_slice_guard();
+DROP FUNCTION rating_period_rows_guard();
+DROP FUNCTION rating_refuse_frozen(bigint);
+DROP FUNCTION rating_billingperiod_guard();

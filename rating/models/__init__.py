@@ -1,0 +1,7 @@
+"""Usage priced: billing periods, rated lines, their slices, and usage that no price selects."""
+
+from rating.models.billing_period import BillingPeriod
+from rating.models.rated_line import RatedLine, Slice
+from rating.models.unpriced_usage import UnpricedUsage
+
+__all__ = ["BillingPeriod", "RatedLine", "Slice", "UnpricedUsage"]
