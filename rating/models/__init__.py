@@ -1,7 +1,8 @@
 """Usage priced: billing periods, rated lines, their slices, and usage that no price selects."""
 
 from rating.models.billing_period import BillingPeriod
+from rating.models.exchange_rate import ExchangeRate
 from rating.models.rated_line import RatedLine, Slice
-from rating.models.unpriced_usage import UnpricedUsage
+from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
 
-__all__ = ["BillingPeriod", "RatedLine", "Slice", "UnpricedUsage"]
+__all__ = ["BillingPeriod", "ExchangeRate", "RatedLine", "Slice", "UnbilledCost", "UnpricedUsage"]

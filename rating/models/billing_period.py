@@ -21,6 +21,7 @@ class BillingPeriod(models.Model):
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     input_digest = models.CharField(max_length=64, blank=True, help_text="Of everything the last rating read.")
+    problem = models.TextField(blank=True, help_text="Why the last rating failed; empty when it did not.")
     rated_at = models.DateTimeField(null=True)
     frozen_at = models.DateTimeField(null=True)
 

@@ -58,6 +58,13 @@ CREATE TRIGGER rating_unpricedusage_frozen_delete AFTER DELETE ON rating_unprice
 CREATE TRIGGER rating_unpricedusage_frozen_update AFTER UPDATE ON rating_unpricedusage
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 
+CREATE TRIGGER rating_unbilledcost_frozen_insert AFTER INSERT ON rating_unbilledcost
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+CREATE TRIGGER rating_unbilledcost_frozen_delete AFTER DELETE ON rating_unbilledcost
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+CREATE TRIGGER rating_unbilledcost_frozen_update AFTER UPDATE ON rating_unbilledcost
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+
 CREATE TRIGGER rating_slice_frozen_insert AFTER INSERT ON rating_slice
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_slice_guard();
 CREATE TRIGGER rating_slice_frozen_delete AFTER DELETE ON rating_slice

@@ -1,0 +1,83 @@
+"""Billing periods of subscriptions: worked out once, then kept."""
+
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone as django_timezone
+
+from amberflow.lib.periods import BillingCycle, Period, local_date, period_on, periods_between
+from pricing.models import Subscription
+from rating.models import BillingPeriod
+
+
+def billing_cycle(subscription: Subscription) -> BillingCycle:
+    """The cycle of the subscription in its customer's time zone."""
+    return BillingCycle(
+        kind=subscription.billing_cycle,  # type: ignore[arg-type]
+        interval=subscription.interval,  # type: ignore[arg-type]
+        interval_count=subscription.interval_count,
+        anchor=subscription.anchor or subscription.starts_on,
+        timezone=subscription.customer.timezone,
+    )
+
+
+@transaction.atomic
+def ensure_periods(*, subscription: Subscription, until: datetime | None = None) -> list[BillingPeriod]:
+    """Make the periods that have begun by `until` (now by default); returns those not frozen, oldest first.
+
+    Each new period begins at the instant where the last one ends. The last one is cut short when the
+    subscription got an end inside it.
+    """
+    Subscription.objects.select_for_update().get(pk=subscription.pk)
+    today = local_date(until or django_timezone.now(), subscription.customer.timezone)
+    last = BillingPeriod.objects.filter(subscription=subscription).order_by("start_date").last()
+    if last is not None:
+        _cut_short(last, subscription)
+    start = last.end_date if last is not None else subscription.starts_on
+    starts_at = last.period_end if last is not None else None
+    for period in periods_between(
+        billing_cycle(subscription), start=start, until=today + timedelta(days=1), end=subscription.ends_on
+    ):
+        starts_at = _save_period(subscription, period, starts_at).period_end
+    return list(BillingPeriod.objects.filter(subscription=subscription, frozen_at=None).order_by("start_date"))
+
+
+def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
+    """Periods not frozen that begin on or after the day on which the subscription ends now."""
+    if subscription.ends_on is None:
+        return []
+    return list(
+        BillingPeriod.objects.filter(
+            subscription=subscription, frozen_at=None, start_date__gte=subscription.ends_on
+        )
+    )
+
+
+def period_containing(*, subscription: Subscription, on: date) -> Period:
+    """The subscription's period on a local date, without writing it. Raises PeriodError outside start and end."""
+    return period_on(billing_cycle(subscription), on, start=subscription.starts_on, end=subscription.ends_on)
+
+
+def _cut_short(last: BillingPeriod, subscription: Subscription) -> None:
+    """End a period that is not frozen on the day on which its subscription ends."""
+    ends_on = subscription.ends_on
+    if ends_on is None or last.frozen_at is not None or not last.start_date < ends_on < last.end_date:
+        return
+    period = period_on(billing_cycle(subscription), last.start_date, start=last.start_date, end=ends_on)
+    last.end_date, last.period_end = period.end, period.end_utc
+    last.save(update_fields=["end_date", "period_end"])
+
+
+def _save_period(subscription: Subscription, period: Period, starts_at: datetime | None) -> BillingPeriod:
+    return BillingPeriod.objects.create(
+        subscription=subscription,
+        plan_version_id=subscription.plan_version_id,
+        timezone=subscription.customer.timezone,
+        start_date=period.start,
+        end_date=period.end,
+        full_start_date=period.full_start,
+        full_end_date=period.full_end,
+        # Not start_utc: when the customer's time zone was changed, the new periods go on where the old ones ended.
+        period_start=starts_at or period.start_utc,
+        period_end=period.end_utc,
+    )
