@@ -202,6 +202,8 @@ if not _stripe_host and LOCAL and not env.str("STRIPE_SECRET_KEY", default=""):
     _stripe_host = f"http://127.0.0.1:{STRIPE_STANDIN_PORT}"
 if _stripe_host:
     STRIPE_API_HOST = _stripe_host
+    if LOCAL:
+        SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # that the host is set is what makes it the stand-in
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 
 # --- billing -------------------------------------------------------------------------------------------------

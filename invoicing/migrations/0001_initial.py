@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                 ('amount_minor', models.BigIntegerField()),
                 ('explanation', models.JSONField()),
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoicing.invoice')),
-                ('rated_line', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='invoice_line', to='rating.ratedline')),
+                ('rated_line', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='invoice_line', to='rating.ratedline')),
             ],
             options={
                 'ordering': ['invoice_id', 'position'],

@@ -9,7 +9,8 @@ class InvoiceLine(models.Model):
     """One line that the customer reads: a rated line, with its name, figures and explanation copied."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
-    rated_line = models.OneToOneField(RatedLine, on_delete=models.PROTECT, related_name="invoice_line")
+    # A draft's line goes with its rated line; the lines of a frozen period can't be deleted.
+    rated_line = models.OneToOneField(RatedLine, on_delete=models.CASCADE, related_name="invoice_line")
     position = models.PositiveIntegerField()
     description = models.CharField(max_length=400)
     quantity = AmountField()
