@@ -17,7 +17,8 @@ from decimal import (
     localcontext,
 )
 
-from amberflow.lib.currencies import exponent
+from amberflow.lib.currencies import CurrencyError as CurrencyError
+from amberflow.lib.currencies import exponent as exponent
 
 PRECISION = 50
 AMOUNT_PLACES = 12
