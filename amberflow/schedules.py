@@ -1,0 +1,23 @@
+"""What runs when. `manage.py setup_schedules` writes it to the task queue's table; docs/operations.md explains it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTask:
+    """A task function by its dotted name, and every how many minutes it runs."""
+
+    name: str
+    function: str
+    minutes: int
+
+
+SCHEDULED_TASKS = (
+    ScheduledTask("Merge usage", "metering.tasks.merge_usage_deltas", 1),
+    ScheduledTask("Rate open periods and refresh drafts", "invoicing.tasks.rate_and_draft", 1),
+    ScheduledTask("Finalize invoices that are due", "invoicing.tasks.finalize_due", 10),
+    ScheduledTask("Push invoices to Stripe", "invoicing.tasks.push_pending", 2),
+    ScheduledTask("Compare open invoices with Stripe", "invoicing.tasks.reconcile_stripe", 60),
+    ScheduledTask("Prepare event partitions", "metering.tasks.prepare_event_partitions", 24 * 60),
+    ScheduledTask("Refresh the cost book", "metering.tasks.refresh_cost_book", 24 * 60),
+)

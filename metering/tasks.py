@@ -1,0 +1,27 @@
+"""What the clock does for usage. Each task is a thin call of a service that may run twice or be cut off."""
+
+from amberflow.only_one import only_one
+from metering.costbook.import_genai import import_cost_book
+from metering.services.ingest_events import merge_usage
+from metering.services.partitions import prepare_partitions
+from metering.services.recost import recost_events
+
+
+def merge_usage_deltas() -> str:
+    """Add the usage of the last minute to the days it belongs to."""
+    with only_one("merge_usage") as mine:
+        return f"{merge_usage()} deltas merged" if mine else "running already"
+
+
+def prepare_event_partitions() -> str:
+    """Make the event partitions of this and the next months before they are needed."""
+    return f"partitions ready: {', '.join(prepare_partitions())}"
+
+
+def refresh_cost_book() -> str:
+    """Take in new rates of the installed price list, then cost the calls that had no rate."""
+    with only_one("refresh_cost_book") as mine:
+        if not mine:
+            return "running already"
+        added = import_cost_book()
+        return f"{added} rates added, {recost_events()} events costed"
