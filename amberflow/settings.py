@@ -188,7 +188,9 @@ _stripe_key = required(
     remedy="Set it to the secret key of your Stripe account (sk_live_… or sk_test_…).",
 )
 if not re.fullmatch(r"(sk|rk)_(test|live)_[a-zA-Z0-9]{24,}", _stripe_key):
-    raise ImproperlyConfigured("STRIPE_SECRET_KEY must look like sk_test_… or sk_live_… (24 or more characters after it).")
+    raise ImproperlyConfigured(
+        "STRIPE_SECRET_KEY must look like sk_test_… or sk_live_… (24 or more characters after it)."
+    )
 STRIPE_LIVE_MODE = "_live_" in _stripe_key
 STRIPE_SECRET_KEY = _stripe_key
 if STRIPE_LIVE_MODE:
@@ -209,7 +211,9 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 # --- billing -------------------------------------------------------------------------------------------------
 SELLER = {
     "name": env.str("SELLER_NAME", default="Amber Cloud, Inc." if LOCAL else ""),
-    "address": env.str("SELLER_ADDRESS", default="1 Market Street\nSan Francisco, CA 94105\nUnited States" if LOCAL else ""),
+    "address": env.str(
+        "SELLER_ADDRESS", default="1 Market Street\nSan Francisco, CA 94105\nUnited States" if LOCAL else ""
+    ),
     "email": env.str("SELLER_EMAIL", default="billing@ambercloud.example" if LOCAL else ""),
     "tax_id": env.str("SELLER_TAX_ID", default=""),
 }
@@ -225,5 +229,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "stripe": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "stripe": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
 }

@@ -53,7 +53,12 @@ def engine_price(row: Price) -> EnginePrice:
 
 @transaction.atomic
 def add_price(
-    *, plan_version: PlanVersion, key: str, name: str, document: Mapping[str, Any], sort_order: int | None = None
+    *,
+    plan_version: PlanVersion,
+    key: str,
+    name: str,
+    document: Mapping[str, Any],
+    sort_order: int | None = None,
 ) -> Price:
     """Store a price document as a price of a draft plan version.
 
@@ -71,7 +76,8 @@ def add_price(
         meter = Meter.objects.filter(code=price.meter).first()
         if meter is None:
             raise DomainError(
-                "unknown_meter", f"price {key!r} names meter {price.meter!r}, which doesn't exist: add the meter first.",
+                "unknown_meter",
+                f"price {key!r} names meter {price.meter!r}, which doesn't exist: add the meter first.",
                 field="meter",
             )
     row = Price.objects.create(
@@ -93,6 +99,7 @@ def add_price(
         flat_fee_at_zero=price.flat_fee_at_zero,
     )
     PriceTier.objects.bulk_create(
-        PriceTier(price=row, up_to=tier.up_to, unit_price=tier.unit_price, flat_fee=tier.flat_fee) for tier in price.tiers
+        PriceTier(price=row, up_to=tier.up_to, unit_price=tier.unit_price, flat_fee=tier.flat_fee)
+        for tier in price.tiers
     )
     return row

@@ -6,7 +6,11 @@ from hypothesis import settings as hypothesis_settings
 
 # A shared two-core machine stalls now and then; a deadline would only test that.
 hypothesis_settings.register_profile(
-    "amberflow", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, print_blob=True
+    "amberflow",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    print_blob=True,
 )
 hypothesis_settings.load_profile("amberflow")
 

@@ -10,9 +10,7 @@ from amberflow.lib.money import AMOUNT_PLACES, CONTEXT, plain
 Key = TypeVar("Key", bound=Hashable)
 
 
-def allocate(
-    total: Decimal, weights: Sequence[tuple[Key, Decimal]], places: int = AMOUNT_PLACES
-) -> dict[Key, Decimal]:
+def allocate(total: Decimal, weights: Sequence[tuple[Key, Decimal]], places: int = AMOUNT_PLACES) -> dict[Key, Decimal]:
     """Split `total` over the keys in proportion to their weights; the shares sum to it exactly.
 
     Every key gets its share rounded down to `places` decimals; what is left goes to the largest remainders,

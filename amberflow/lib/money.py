@@ -96,15 +96,11 @@ def parse_decimal(
     fit.
     """
     if isinstance(value, float):
-        raise NumberError(
-            path, f"{value!r} is a binary float and may have lost digits; write it as a string."
-        )
+        raise NumberError(path, f"{value!r} is a binary float and may have lost digits; write it as a string.")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise NumberError(path, f'{shown(value)} is not a number; write it as a string, like "0.25".')
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise NumberError(
-            path, f'{shown(value)} is not a number; write plain digits with a point, like "1234.5".'
-        )
+        raise NumberError(path, f'{shown(value)} is not a number; write plain digits with a point, like "1234.5".')
     if isinstance(value, int) and abs(value) >= 10**max_digits:
         raise NumberError(path, f"a number of more than {max_digits} digits is too large; check the unit.")
     number = Decimal(value)
@@ -120,9 +116,7 @@ def parse_decimal(
         )
     significant = len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
     if significant - digits_before > places:
-        raise NumberError(
-            path, f"{shown(value)} has more than {places} decimals; round it or change the unit."
-        )
+        raise NumberError(path, f"{shown(value)} has more than {places} decimals; round it or change the unit.")
     return number
 
 

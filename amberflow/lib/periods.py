@@ -84,9 +84,7 @@ def period_on(cycle: BillingCycle, on: date, *, start: date | None = None, end: 
     Raises PeriodError if the subscription does not run on that date, or the dates leave the years 1 to 9999.
     """
     if start is not None and end is not None and end <= start:
-        raise PeriodError(
-            f"end {end} is not after start {start}; the end is the first day that is not billed."
-        )
+        raise PeriodError(f"end {end} is not after start {start}; the end is the first day that is not billed.")
     if start is not None and on < start:
         raise PeriodError(f"{on} is before the start {start}; ask for a date from then on.")
     if end is not None and on >= end:
@@ -94,14 +92,10 @@ def period_on(cycle: BillingCycle, on: date, *, start: date | None = None, end: 
     try:
         return _clip(cycle, _index_on(cycle, on), start, end)
     except (OverflowError, ValueError) as error:
-        raise PeriodError(
-            f"the period of {on} reaches outside the years 1 to 9999; use a date within."
-        ) from error
+        raise PeriodError(f"the period of {on} reaches outside the years 1 to 9999; use a date within.") from error
 
 
-def periods_between(
-    cycle: BillingCycle, *, start: date, until: date, end: date | None = None
-) -> Iterator[Period]:
+def periods_between(cycle: BillingCycle, *, start: date, until: date, end: date | None = None) -> Iterator[Period]:
     """The periods of a subscription's [start, end) begun before `until`; each ends where the next begins."""
     day = start
     while day < until and (end is None or day < end):

@@ -75,7 +75,10 @@ class Invoice(models.Model):
                 name="invoicing_invoice_number_when_final",
             ),
         ]
-        permissions = [("finalize_invoice", "Can finalize and void invoices"), ("view_cost", "Can see cost and margin")]
+        permissions = [
+            ("finalize_invoice", "Can finalize and void invoices"),
+            ("view_cost", "Can see cost and margin"),
+        ]
 
     def __str__(self) -> str:
         return self.number or f"Draft {self.pk}"

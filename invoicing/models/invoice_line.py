@@ -12,7 +12,7 @@ class InvoiceLine(models.Model):
     # A draft's line goes with its rated line; the lines of a frozen period can't be deleted.
     rated_line = models.OneToOneField(RatedLine, on_delete=models.CASCADE, related_name="invoice_line")
     position = models.PositiveIntegerField()
-    description = models.CharField(max_length=400)
+    description = models.TextField()
     quantity = AmountField()
     unit = models.CharField(max_length=32, blank=True)
     list_amount = AmountField()

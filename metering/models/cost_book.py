@@ -32,11 +32,15 @@ class CostRate(models.Model):
     per = models.PositiveIntegerField(default=1_000_000)
     above_input_tokens = models.PositiveIntegerField(default=0)
     effective_from = models.DateField(null=True, blank=True, help_text="First day (UTC); empty: since ever.")
-    from_time = models.TimeField(null=True, blank=True, help_text="Time of day (UTC) from which it holds, if it depends on it.")
+    from_time = models.TimeField(
+        null=True, blank=True, help_text="Time of day (UTC) from which it holds, if it depends on it."
+    )
     until_time = models.TimeField(null=True, blank=True)
     known_since = models.DateTimeField()
     source = models.CharField(max_length=60, help_text="Where the rate is from, like genai-prices 0.2.3, or own.")
-    priority = models.SmallIntegerField(default=0, help_text="Of the source: own and contract rates override the default book.")
+    priority = models.SmallIntegerField(
+        default=0, help_text="Of the source: own and contract rates override the default book."
+    )
 
     class Meta:
         ordering = ["model", "unit", "above_input_tokens", "-effective_from"]

@@ -27,7 +27,9 @@ class EventType(models.Model):
         help_text="Up to four numeric properties to be summed, like pages. Only add at the end: each keeps its place.",
     )
     is_ai_call = models.BooleanField(
-        "AI call", default=True, help_text="Each event is one call of a model: its tokens are read and costed."
+        "AI call",
+        default=True,
+        help_text="Each event is one call of a model: its tokens are read and costed.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

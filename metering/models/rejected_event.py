@@ -34,9 +34,7 @@ class RejectedEvent(models.Model):
         ordering = ["-last_seen_at", "-id"]
         constraints = [choices_constraint("status", RejectedEventStatus, name="metering_rejectedevent_status")]
         # The needs-attention list counts the open ones.
-        indexes = [
-            models.Index(fields=["code"], condition=models.Q(status="open"), name="metering_rejectedevent_open")
-        ]
+        indexes = [models.Index(fields=["code"], condition=models.Q(status="open"), name="metering_rejectedevent_open")]
 
     def __str__(self) -> str:
         return f"{self.code}: {self.event_id or 'no id'}"

@@ -52,9 +52,7 @@ def charge_fee(price: Price, days: int, full_days: int) -> Charge:
     amount = part.amount
     if days != full_days:
         amount = part.amount * days / full_days
-        text = (
-            f"{number_text(part.amount)} × {days} of {full_days} days = {money_text(amount, price.currency)}"
-        )
+        text = f"{number_text(part.amount)} × {days} of {full_days} days = {money_text(amount, price.currency)}"
         data = (("days", str(days)), ("full_days", str(full_days)))
         steps.append(Step("proration", text, amount, data))
     return Charge(ONE, ONE, amount, tuple(steps))

@@ -34,13 +34,9 @@ class Discount:
 
     def __post_init__(self) -> None:
         if self.kind not in KIND_ORDER:
-            raise ValueError(
-                f"discount {self.key}: kind {self.kind!r} is not known; use {', '.join(KIND_ORDER)}."
-            )
+            raise ValueError(f"discount {self.key}: kind {self.kind!r} is not known; use {', '.join(KIND_ORDER)}.")
         if not 0 <= self.percent <= 100:
-            raise ValueError(
-                f"discount {self.key}: {plain(self.percent)} percent; use a number from 0 to 100."
-            )
+            raise ValueError(f"discount {self.key}: {plain(self.percent)} percent; use a number from 0 to 100.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +112,4 @@ def _rank(discount: Discount) -> tuple[int, int, str, str]:
 def _in_window(discount: Discount, day: date | None) -> bool:
     if day is None:
         return True
-    return (discount.starts is None or discount.starts <= day) and (
-        discount.ends is None or day < discount.ends
-    )
+    return (discount.starts is None or discount.starts <= day) and (discount.ends is None or day < discount.ends)

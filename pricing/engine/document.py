@@ -106,9 +106,7 @@ def _json(value: object) -> object:
 def _refuse_unknown(document: Mapping[str, Any], known: set[str], path: str) -> None:
     for key in document:
         if key not in known:
-            message = (
-                f"the field {shown(key)} is not known; remove it or use one of {', '.join(sorted(known))}."
-            )
+            message = f"the field {shown(key)} is not known; remove it or use one of {', '.join(sorted(known))}."
             raise DocumentError("unknown_field", f"{path}{key}", message)
 
 
@@ -123,9 +121,7 @@ def _refuse_unused(price: Price, unused: set[str]) -> None:
 def _model(document: Mapping[str, Any]) -> ChargeModel:
     name = document.get("model")
     if name is None:
-        raise DocumentError(
-            "missing", "model", f"a price needs a model; use one of {', '.join(CHARGE_MODELS)}."
-        )
+        raise DocumentError("missing", "model", f"a price needs a model; use one of {', '.join(CHARGE_MODELS)}.")
     if not isinstance(name, str) or name not in CHARGE_MODELS:
         message = f"{shown(name)} is not a charge model; use one of {', '.join(CHARGE_MODELS)}."
         raise DocumentError("unknown_model", "model", message)
@@ -167,18 +163,14 @@ def _filter(value: object) -> DimensionFilter:
     if value is None:
         return ()
     if not isinstance(value, Mapping):
-        message = (
-            f'{shown(value)} is not an object; write dimensions and their values, like {{"model": ["a"]}}.'
-        )
+        message = f'{shown(value)} is not an object; write dimensions and their values, like {{"model": ["a"]}}.'
         raise DocumentError("type", "filter", message)
     found = []
     for key in sorted(value, key=str):
         path = f"filter.{key}"
         values = _texts(value[key], path)
         if not values:
-            raise DocumentError(
-                "empty", path, "no values select nothing; add a value or remove the dimension."
-            )
+            raise DocumentError("empty", path, "no values select nothing; add a value or remove the dimension.")
         found.append((_text(key, "filter"), tuple(sorted(values))))
     return tuple(found)
 
@@ -192,9 +184,7 @@ def _unit_scale(document: Mapping[str, Any]) -> Decimal:
     if scale is None:
         return ONE
     if not scale:
-        raise DocumentError(
-            "out_of_range", "unit_scale", "0 units can't be priced; use 1 or more, like 1000000."
-        )
+        raise DocumentError("out_of_range", "unit_scale", "0 units can't be priced; use 1 or more, like 1000000.")
     return scale
 
 
@@ -218,9 +208,7 @@ def _flag(document: Mapping[str, Any], field: str, *, default: bool) -> bool:
     return value
 
 
-def _amount(
-    document: Mapping[str, Any], field: str, path: str = "", places: int = AMOUNT_PLACES
-) -> Decimal | None:
+def _amount(document: Mapping[str, Any], field: str, path: str = "", places: int = AMOUNT_PLACES) -> Decimal | None:
     value = document.get(field)
     if value is None:
         return None
@@ -248,17 +236,13 @@ def _tiers(value: object) -> tuple[Tier, ...]:
         path = f"tiers[{n}].up_to"
         if tier.up_to is None:
             if n < len(tiers) - 1:
-                message = (
-                    "only the last tier may be open-ended; give this one an end, or remove those after it."
-                )
+                message = "only the last tier may be open-ended; give this one an end, or remove those after it."
                 raise DocumentError("tier_open", path, message)
         elif n == len(tiers) - 1:
             message = f"the last tier ends at {plain(tier.up_to)}; make it null to price what is above."
             raise DocumentError("tier_not_open", path, message)
         elif tier.up_to <= lower:
-            message = (
-                f"{plain(tier.up_to)} is not above {plain(lower)}, where the tier begins; sort the tiers."
-            )
+            message = f"{plain(tier.up_to)} is not above {plain(lower)}, where the tier begins; sort the tiers."
             raise DocumentError("tier_order", path, message)
         else:
             lower = tier.up_to
@@ -267,14 +251,10 @@ def _tiers(value: object) -> tuple[Tier, ...]:
 
 def _tier(item: object, path: str) -> Tier:
     if not isinstance(item, Mapping):
-        raise DocumentError(
-            "type", path, f"{shown(item)} is not a tier; write an object with up_to and prices."
-        )
+        raise DocumentError("type", path, f"{shown(item)} is not a tier; write an object with up_to and prices.")
     _refuse_unknown(item, set(_TIER_FIELDS), f"{path}.")
     unit_price = _amount(item, "unit_price", f"{path}.", UNIT_PRICE_PLACES)
     flat_fee = _amount(item, "flat_fee", f"{path}.")
     if unit_price is None and flat_fee is None:
-        raise DocumentError(
-            "missing", f"{path}.unit_price", "a tier needs a unit_price or a flat_fee; add one."
-        )
+        raise DocumentError("missing", f"{path}.unit_price", "a tier needs a unit_price or a flat_fee; add one.")
     return Tier(_amount(item, "up_to", f"{path}."), unit_price or ZERO, flat_fee or ZERO)

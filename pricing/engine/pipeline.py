@@ -68,7 +68,5 @@ def preview_price(
 ) -> PricedAmount:
     """Price a bare quantity for a full period. Discount windows don't matter, as there are no days."""
     charged = charge(price, quantity, unit=unit)
-    settled = settle(
-        price, charged.amount, discounts=discounts, days=[None], gross=[round_to_places(charged.amount)]
-    )
+    settled = settle(price, charged.amount, discounts=discounts, days=[None], gross=[round_to_places(charged.amount)])
     return PricedAmount(settled.net, settled.billed, charged.steps + settled.steps)

@@ -31,9 +31,7 @@ class PlanVersion(models.Model):
 
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField(editable=False)
-    status = models.CharField(
-        max_length=16, choices=PlanVersionStatus, default=PlanVersionStatus.DRAFT, editable=False
-    )
+    status = models.CharField(max_length=16, choices=PlanVersionStatus, default=PlanVersionStatus.DRAFT, editable=False)
     currency = CurrencyField(default="USD")
     note = models.CharField(max_length=200, blank=True, help_text="What is new in this version.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -32,13 +32,23 @@ class Price(models.Model):
     sort_order = models.PositiveSmallIntegerField(default=0)
     model = models.CharField("charge model", max_length=24, choices=ChargeModel)
     meter = models.ForeignKey(
-        Meter, on_delete=models.PROTECT, null=True, blank=True, related_name="prices", help_text="Empty for a fixed fee."
+        Meter,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="prices",
+        help_text="Empty for a fixed fee.",
     )
     filter = models.JSONField(
-        default=dict, blank=True, help_text='Dimension values that the price is for, like {"model": ["gpt-4o"]}.'
+        default=dict,
+        blank=True,
+        help_text='Dimension values that the price is for, like {"model": ["gpt-4o"]}.',
     )
     group_by = ArrayField(
-        models.CharField(max_length=64), default=list, blank=True, help_text="Dimensions that get an invoice line each."
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        help_text="Dimensions that get an invoice line each.",
     )
     amount = AmountField(null=True, blank=True, help_text="The fixed fee per period.")
     unit_price = UnitPriceField(null=True, blank=True)
@@ -65,7 +75,8 @@ class Price(models.Model):
                 name="pricing_price_minimum_maximum",
             ),
             models.CheckConstraint(
-                condition=models.Q(model="flat", meter__isnull=True) | (~models.Q(model="flat") & models.Q(meter__isnull=False)),
+                condition=models.Q(model="flat", meter__isnull=True)
+                | (~models.Q(model="flat") & models.Q(meter__isnull=False)),
                 name="pricing_price_meter",
             ),
         ]
@@ -86,7 +97,10 @@ class PriceTier(models.Model):
         ordering = [models.F("up_to").asc(nulls_last=True)]
         constraints = [
             models.UniqueConstraint(fields=["price", "up_to"], nulls_distinct=False, name="pricing_pricetier_up_to"),
-            models.CheckConstraint(condition=models.Q(up_to__isnull=True) | models.Q(up_to__gt=0), name="pricing_pricetier_positive"),
+            models.CheckConstraint(
+                condition=models.Q(up_to__isnull=True) | models.Q(up_to__gt=0),
+                name="pricing_pricetier_positive",
+            ),
         ]
 
     def __str__(self) -> str:

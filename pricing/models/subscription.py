@@ -29,12 +29,17 @@ class Subscription(models.Model):
     interval = models.CharField(max_length=16, choices=Interval, default=Interval.MONTH)
     interval_count = models.PositiveSmallIntegerField(default=1)
     anchor = models.DateField(
-        null=True, blank=True, help_text="The day from which anniversary periods count; empty for the start day."
+        null=True,
+        blank=True,
+        help_text="The day from which anniversary periods count; empty for the start day.",
     )
     starts_on = models.DateField()
-    ends_on = models.DateField(null=True, blank=True, help_text="The first day that is no longer billed; empty for no end.")
+    ends_on = models.DateField(
+        null=True, blank=True, help_text="The first day that is no longer billed; empty for no end."
+    )
     auto_finalize = models.BooleanField(
-        default=True, help_text="Finalize invoices by themselves when the grace time is over; otherwise a person does."
+        default=True,
+        help_text="Finalize invoices by themselves when the grace time is over; otherwise a person does.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -89,7 +89,10 @@ def retire_version(*, version_id: int) -> PlanVersion:
     """Keep a published version from new subscriptions; those that have it keep it."""
     version = PlanVersion.objects.select_for_update(of=["self"]).select_related("plan").get(pk=version_id)
     if version.status != PlanVersion.Status.PUBLISHED:
-        raise DomainError("not_published", f"{version} is {version.get_status_display().lower()}: only published ones retire.")
+        raise DomainError(
+            "not_published",
+            f"{version} is {version.get_status_display().lower()}: only published ones retire.",
+        )
     version.status = PlanVersion.Status.RETIRED
     version.save(update_fields=["status"])
     return version

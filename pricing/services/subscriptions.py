@@ -76,8 +76,10 @@ def check_subscription(*, subscription: Subscription) -> None:
 @transaction.atomic
 def end_subscription(*, subscription_id: int, ends_on: date) -> Subscription:
     """Bill the subscription up to, not including, `ends_on` (a local date)."""
-    subscription = Subscription.objects.select_for_update(of=["self"]).select_related("plan_version__plan", "customer").get(
-        pk=subscription_id
+    subscription = (
+        Subscription.objects.select_for_update(of=["self"])
+        .select_related("plan_version__plan", "customer")
+        .get(pk=subscription_id)
     )
     subscription.ends_on = ends_on
     check_subscription(subscription=subscription)

@@ -37,9 +37,7 @@ class SharedSeries:
     unbilled_cost: tuple[CostSlice, ...]
 
 
-def share_series(
-    series_days: Sequence[SeriesDay], prices: Sequence[PriceInput], cost_rate: Decimal
-) -> SharedSeries:
+def share_series(series_days: Sequence[SeriesDay], prices: Sequence[PriceInput], cost_rate: Decimal) -> SharedSeries:
     """Share out the days of one series over the usage prices of the plan, which are in the plan's order."""
     first = series_days[0]
     meters = {
@@ -51,11 +49,7 @@ def share_series(
     quantities = {code: [meter_quantity(meter, row) for row in series_days] for code, meter in meters.items()}
     used = {code: any(found) for code, found in quantities.items()}
     unpriced_meters: list[MeterSpec | None] = [meter for meter in uncovered if used[meter.code]]
-    if (
-        not covering
-        and not unpriced_meters
-        and any(row.events or any(row.costs.values()) for row in series_days)
-    ):
+    if not covering and not unpriced_meters and any(row.events or any(row.costs.values()) for row in series_days):
         unpriced_meters.append(None)
 
     # Where cost goes that no meter of the receivers measures: preferably to one with usage.
@@ -117,9 +111,7 @@ def _select(
     return [entry for entry in prices if entry.key in chosen], uncovered
 
 
-def _costs_by_receiver(
-    row: SeriesDay, places: dict[str, int], receivers: int, cost_rate: Decimal
-) -> list[Decimal]:
+def _costs_by_receiver(row: SeriesDay, places: dict[str, int], receivers: int, cost_rate: Decimal) -> list[Decimal]:
     costs = [ZERO] * receivers
     for measure, cost in row.costs.items():
         if cost:
@@ -131,9 +123,7 @@ def _costs_by_receiver(
 
 def _receiver(measure: str, receivers: Sequence[MeterSpec | None], fallback: int) -> int:
     for n, meter in enumerate(receivers):
-        if meter is not None and (
-            measure == REQUEST if meter.aggregation == "count" else measure in meter.measures
-        ):
+        if meter is not None and (measure == REQUEST if meter.aggregation == "count" else measure in meter.measures):
             return n
     return fallback
 

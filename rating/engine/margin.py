@@ -40,7 +40,4 @@ def margin_by(slices: Iterable[Slice], key: Callable[[Slice], Key]) -> dict[Key,
     for part in slices:
         quantity, net, cost = sums.get(key(part), (ZERO, ZERO, ZERO))
         sums[key(part)] = (quantity + part.quantity, net + part.net, cost + part.cost)
-    return {
-        group: MarginRow(quantity, net, cost, *margin(net, cost))
-        for group, (quantity, net, cost) in sums.items()
-    }
+    return {group: MarginRow(quantity, net, cost, *margin(net, cost)) for group, (quantity, net, cost) in sums.items()}

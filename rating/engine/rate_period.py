@@ -74,9 +74,7 @@ def rate_period(inp: PeriodInput) -> RatedPeriod:
     )
 
 
-def _rate_line(
-    inp: PeriodInput, entry: PriceInput, group: Dimensions, rows: Sequence[UsageRow]
-) -> RatedLine | None:
+def _rate_line(inp: PeriodInput, entry: PriceInput, group: Dimensions, rows: Sequence[UsageRow]) -> RatedLine | None:
     """The line of one price and group; None if nothing was used, nothing is due and it cost nothing."""
     charged, parts = _charge(inp, entry, rows)
     settled = settle(
@@ -145,9 +143,7 @@ def _slices(
         if part.series is not None or part.gross or change
     ]
     slices += [
-        Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, row.cost)
-        for row in rows
-        if not row.quantity
+        Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, row.cost) for row in rows if not row.quantity
     ]
     return tuple(sorted(slices, key=lambda part: (part.day, part.series is None, part.series or 0)))
 
@@ -171,9 +167,7 @@ def _charge(inp: PeriodInput, entry: PriceInput, rows: Sequence[UsageRow]) -> tu
         ]
     days = list(inp.period.dates())
     shares = split(listed, [ZERO] * len(days))
-    return charged, [
-        _Part(None, (), day, ZERO, amount, ZERO) for day, amount in zip(days, shares, strict=True)
-    ]
+    return charged, [_Part(None, (), day, ZERO, amount, ZERO) for day, amount in zip(days, shares, strict=True)]
 
 
 def _by_series(inp: PeriodInput) -> Iterator[list[SeriesDay]]:
@@ -197,9 +191,7 @@ def _by_series(inp: PeriodInput) -> Iterator[list[SeriesDay]]:
 
 def _check_prices(inp: PeriodInput, prices: Sequence[PriceInput]) -> None:
     if inp.period.end <= inp.period.start:
-        raise RatingError(
-            f"the period [{inp.period.start}, {inp.period.end}) has no days; give one that has."
-        )
+        raise RatingError(f"the period [{inp.period.start}, {inp.period.end}) has no days; give one that has.")
     for key, following in pairwise(sorted(entry.key for entry in prices)):
         if key == following:
             raise RatingError(f"price {key!r} is there twice; give each price its own key.")
@@ -217,6 +209,4 @@ def _check_prices(inp: PeriodInput, prices: Sequence[PriceInput]) -> None:
                     "give it its own meter."
                 )
         elif entry.meter is not None:
-            raise RatingError(
-                f"price {entry.key!r} is a fixed fee but came with a meter; leave the meter out."
-            )
+            raise RatingError(f"price {entry.key!r} is a fixed fee but came with a meter; leave the meter out.")

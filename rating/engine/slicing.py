@@ -19,9 +19,7 @@ def gross_by_row(price: Price, rows: Sequence[UsageRow], line_amount: Decimal) -
     return split(line_amount, [row.quantity for row in rows])
 
 
-def adjustment_by_part(
-    adjustment: Decimal, nets: Sequence[Decimal], quantities: Sequence[Decimal]
-) -> list[Decimal]:
+def adjustment_by_part(adjustment: Decimal, nets: Sequence[Decimal], quantities: Sequence[Decimal]) -> list[Decimal]:
     """What minimum, maximum and rounding changed: pro rata by net, else by quantity, else in equal parts."""
     return split(adjustment, nets if any(nets) else quantities)
 

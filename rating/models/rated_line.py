@@ -14,7 +14,7 @@ class RatedLine(models.Model):
     """
 
     period = models.ForeignKey(BillingPeriod, on_delete=models.CASCADE, related_name="lines")
-    key = models.CharField(max_length=400, help_text="Price and group; the same for the same line of every rating.")
+    key = models.TextField(help_text="Price and group; the same for the same line of every rating.")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     group = models.JSONField(default=dict)

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import msgspec
 from django.conf import settings
+from metering.queries import meter_measures, usage_rows
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import Period
 from metering.models import Meter
-from metering.queries import meter_measures, usage_rows
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.models import Price, Subscription
@@ -74,9 +74,7 @@ def cost_rate(currency: str, on: date) -> Decimal:
     if currency == settings.COST_CURRENCY:
         return Decimal(1)
     rate = (
-        ExchangeRate.objects.filter(
-            from_currency=settings.COST_CURRENCY, to_currency=currency, effective_from__lte=on
-        )
+        ExchangeRate.objects.filter(from_currency=settings.COST_CURRENCY, to_currency=currency, effective_from__lte=on)
         .order_by("-effective_from")
         .first()
     )

@@ -47,9 +47,7 @@ def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
     if subscription.ends_on is None:
         return []
     return list(
-        BillingPeriod.objects.filter(
-            subscription=subscription, frozen_at=None, start_date__gte=subscription.ends_on
-        )
+        BillingPeriod.objects.filter(subscription=subscription, frozen_at=None, start_date__gte=subscription.ends_on)
     )
 
 

@@ -104,6 +104,5 @@ def _replace(period: BillingPeriod, inp: PeriodInput, rated: RatedPeriod) -> Non
         for usage in rated.unpriced
     )
     UnbilledCost.objects.bulk_create(
-        UnbilledCost(period=period, series_id=cost.series, day=cost.day, cost=cost.cost)
-        for cost in rated.unbilled_cost
+        UnbilledCost(period=period, series_id=cost.series, day=cost.day, cost=cost.cost) for cost in rated.unbilled_cost
     )

@@ -28,11 +28,13 @@ GRADUATED = {
 
 @pytest.fixture
 def meter():
-    event_type = EventType.objects.create(
-        code="llm_call", name="LLM call", dimensions=["provider", "model", "feature"]
-    )
+    event_type = EventType.objects.create(code="llm_call", name="LLM call", dimensions=["provider", "model", "feature"])
     return Meter.objects.create(
-        code="output_tokens", name="Output tokens", event_type=event_type, value_property="output_tokens", unit="token"
+        code="output_tokens",
+        name="Output tokens",
+        event_type=event_type,
+        value_property="output_tokens",
+        unit="token",
     )
 
 
@@ -79,7 +81,11 @@ def test_two_prices_that_select_the_same_usage_are_refused_by_name(version):
 
 
 def test_filters_with_different_values_or_more_keys_are_no_tie(version):
-    for key, selection in (("a", {"model": ["o3"]}), ("b", {"model": ["gpt-4o"], "feature": ["chat"]}), ("c", {})):
+    for key, selection in (
+        ("a", {"model": ["o3"]}),
+        ("b", {"model": ["gpt-4o"], "feature": ["chat"]}),
+        ("c", {}),
+    ):
         add_price(plan_version=version, key=key, name=key, document={**GRADUATED, "filter": selection})
     assert publish_version(version_id=version.pk).status == PlanVersion.Status.PUBLISHED
 

@@ -10,9 +10,7 @@ from pricing.engine.price import Price
 def parts(price: Price, quantity: Decimal) -> tuple[Part, ...]:
     """All units × the tier's unit price, and the tier's flat fee. At 0 units, the first tier's fee if due."""
     number, tier = next(
-        (number, tier)
-        for number, tier in enumerate(price.tiers, 1)
-        if tier.up_to is None or quantity <= tier.up_to
+        (number, tier) for number, tier in enumerate(price.tiers, 1) if tier.up_to is None or quantity <= tier.up_to
     )
     found: list[Part] = []
     if quantity:
