@@ -9,7 +9,10 @@ from django.db import connection
 
 @contextmanager
 def only_one(name: str) -> Iterator[bool]:
-    """True inside when no other process is in a block of that name. The lock ends with the connection, so a kill frees it."""
+    """True inside when no other process is in a block of that name.
+
+    The lock ends with the connection, so a kill frees it.
+    """
     key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])

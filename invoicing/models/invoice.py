@@ -31,8 +31,8 @@ def new_token() -> str:
 class Invoice(models.Model):
     """One billing period of one subscription, asked for.
 
-    A draft is rewritten whenever its usage changes. Finalizing numbers it and freezes it (a trigger refuses changes): who sells,
-    who buys and every line are copied into it then. Status and payment follow Stripe.
+    A draft is rewritten whenever its usage changes. Finalizing numbers it and freezes it (a trigger refuses
+    changes): who sells, who buys and every line are copied into it then. Status and payment follow Stripe.
     """
 
     Status = InvoiceStatus

@@ -21,7 +21,10 @@ class Interval(models.TextChoices):
 
 
 class Subscription(models.Model):
-    """A customer on a plan version from a day on. Its billing periods are worked out from these fields once, then frozen."""
+    """A customer on a plan version from a day on.
+
+    Its billing periods are worked out from these fields once, then kept.
+    """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
     plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="subscriptions")

@@ -9,8 +9,8 @@ from rating.models.billing_period import BillingPeriod
 class RatedLine(models.Model):
     """The priced usage of one price (and group) in one period.
 
-    amount = list_amount - discount_amount + adjustment_amount, exactly, where the adjustment is the step to minimum or maximum and
-    the rounding to the minor unit. Each of the four is the sum over the line's slices.
+    amount = list_amount - discount_amount + adjustment_amount, exactly, where the adjustment is the step to minimum
+    or maximum and the rounding to the minor unit. Each of the four is the sum over the line's slices.
     """
 
     period = models.ForeignKey(BillingPeriod, on_delete=models.CASCADE, related_name="lines")

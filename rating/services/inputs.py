@@ -81,8 +81,8 @@ def cost_rate(currency: str, on: date) -> Decimal:
     if rate is None:
         raise DomainError(
             "missing_exchange_rate",
-            f"No exchange rate from {settings.COST_CURRENCY} to {currency} is known for {on}: add one that is effective "
-            "on or before that day.",
+            f"No exchange rate from {settings.COST_CURRENCY} to {currency} is known for {on}: "
+            "add one that is effective on or before that day.",
         )
     return rate.rate
 
