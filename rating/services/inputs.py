@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import msgspec
 from django.conf import settings
-from metering.queries import meter_measures, usage_rows
+from metering.queries import usage_rows
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import Period
+from metering.meters import measures_of
 from metering.models import Meter
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
@@ -61,7 +62,7 @@ def meter_spec(meter: Meter) -> MeterSpec:
         code=meter.code,
         event_type=meter.event_type.code,
         aggregation=meter.aggregation,  # type: ignore[arg-type]
-        measures=meter_measures(meter),
+        measures=measures_of(meter),
         unit=meter.unit,
     )
 
