@@ -1,0 +1,165 @@
+"""What Amber Cloud sells: four offers in dollars, one of them in two versions, and two in other currencies."""
+
+from typing import Any
+
+from amberflow.demo.model import DemoPlan, DemoPrice
+
+PER_MILLION = "1000000"
+PREMIUM_MODELS = ["claude-sonnet-4-5", "claude-sonnet-4-6", "gpt-5.2"]
+
+
+def all_plans() -> tuple[DemoPlan, ...]:
+    """Every plan of the demo company."""
+    return (_starter(), _growth(), _growth_europe(), _scale(), _per_request(), _per_request_japan())
+
+
+def _starter() -> DemoPlan:
+    def prices(fee: str, included: str, per_million: str) -> tuple[DemoPrice, ...]:
+        return (
+            _fee(fee),
+            DemoPrice(
+                "tokens",
+                "Tokens",
+                {
+                    "model": "per_unit",
+                    "meter": "total_tokens",
+                    "unit_scale": PER_MILLION,
+                    "included_units": included,
+                    "unit_price": per_million,
+                },
+            ),
+        )
+
+    return DemoPlan(
+        "starter",
+        "Starter",
+        "A fee with included tokens, then one price per million tokens.",
+        "USD",
+        (("", prices("49", "10", "4.50")),),
+    )
+
+
+def _growth_prices(
+    fee: str, inputs: list[tuple[str | None, str]], outputs: list[tuple[str | None, str]]
+) -> tuple[DemoPrice, ...]:
+    premium = {"model": PREMIUM_MODELS}
+    return (
+        _fee(fee),
+        _tiered("input", "Input tokens", "graduated", "input_tokens", inputs),
+        _tiered("output", "Output tokens", "graduated", "output_tokens", outputs),
+        _per_million("input-premium", "Input tokens, premium models", "input_tokens", "5.50", premium),
+        _per_million("output-premium", "Output tokens, premium models", "output_tokens", "26", premium),
+        DemoPrice(
+            "pages",
+            "Pages extracted",
+            {"model": "per_unit", "meter": "pages", "included_units": "500", "unit_price": "0.025"},
+        ),
+    )
+
+
+def _growth() -> DemoPlan:
+    first = _growth_prices(
+        "299",
+        [("20", "1.60"), ("100", "1.20"), (None, "0.90")],
+        [("2", "14"), ("10", "12"), (None, "10")],
+    )
+    second = _growth_prices(
+        "349",
+        [("40", "1.50"), ("150", "1.15"), (None, "0.90")],
+        [("4", "13.50"), ("15", "12"), (None, "10")],
+    )
+    return DemoPlan(
+        "growth",
+        "Growth",
+        "A fee, and token prices that fall with each tier.",
+        "USD",
+        (("", first), ("Wider tiers, higher fee", second)),
+    )
+
+
+def _growth_europe() -> DemoPlan:
+    prices = _growth_prices(
+        "279",
+        [("20", "1.50"), ("100", "1.10"), (None, "0.85")],
+        [("2", "13"), ("10", "11"), (None, "9.50")],
+    )
+    return DemoPlan("growth-europe", "Growth Europe", "Growth in euros.", "EUR", (("", prices),))
+
+
+def _scale() -> DemoPlan:
+    prices = (
+        _fee("900"),
+        _tiered(
+            "input",
+            "Input tokens",
+            "volume",
+            "input_tokens",
+            [("50", "3.20"), ("250", "2.90"), (None, "2.60")],
+            minimum="100",
+        ),
+        _tiered("output", "Output tokens", "volume", "output_tokens", [("5", "18"), ("25", "16"), (None, "14")]),
+        DemoPrice(
+            "pages",
+            "Pages extracted",
+            {
+                "model": "volume",
+                "meter": "pages",
+                "tiers": [{"up_to": "5000", "unit_price": "0.022"}, {"up_to": None, "unit_price": "0.018"}],
+            },
+        ),
+    )
+    return DemoPlan(
+        "scale", "Scale", "The whole month's volume decides the price of all of it.", "USD", (("", prices),)
+    )
+
+
+def _per_request() -> DemoPlan:
+    prices = (_requests("0.09"),)
+    return DemoPlan(
+        "per-request", "Per request", "No fee: one price per call, whatever its size.", "USD", (("", prices),)
+    )
+
+
+def _per_request_japan() -> DemoPlan:
+    prices = (_fee("9800"), _requests("14"))
+    return DemoPlan(
+        "per-request-japan", "Per request Japan", "A fee and a price per call, in yen.", "JPY", (("", prices),)
+    )
+
+
+def _fee(amount: str) -> DemoPrice:
+    return DemoPrice("platform", "Platform fee", {"model": "flat", "amount": amount})
+
+
+def _requests(unit_price: str) -> DemoPrice:
+    return DemoPrice(
+        "requests",
+        "Requests",
+        {"model": "per_unit", "meter": "requests", "unit_price": unit_price, "group_by": ["feature"]},
+    )
+
+
+def _per_million(key: str, name: str, meter: str, unit_price: str, selection: dict[str, list[str]]) -> DemoPrice:
+    document = {
+        "model": "per_unit",
+        "meter": meter,
+        "filter": selection,
+        "unit_scale": PER_MILLION,
+        "unit_price": unit_price,
+    }
+    return DemoPrice(key, name, document)
+
+
+def _tiered(
+    key: str, name: str, model: str, meter: str, tiers: list[tuple[str | None, str]], minimum: str | None = None
+) -> DemoPrice:
+    """A graduated or volume price per million: each tier is (up to so many millions, price per million)."""
+    document: dict[str, Any] = {
+        "model": model,
+        "meter": meter,
+        "unit_scale": PER_MILLION,
+        "tiers": [{"up_to": up_to, "unit_price": unit_price} for up_to, unit_price in tiers],
+    }
+    if minimum is not None:
+        document["minimum"] = minimum
+    return DemoPrice(key, name, document)
