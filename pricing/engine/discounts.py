@@ -79,11 +79,11 @@ def apply_discounts(
         if discount.prices is not None and price_key is not None and price_key not in discount.prices:
             continue
         chosen = [position for position, day in enumerate(days) if _in_window(discount, day)]
-        rounded_base = sum((remaining[position] for position in chosen), ZERO)
-        if rounded_base <= 0:
-            continue
+        rounded_base = max(ZERO, sum((remaining[position] for position in chosen), ZERO))
         # The whole line is discounted on its exact amount, so that it is rounded only once, at the very end.
         base = left if len(chosen) == len(remaining) else rounded_base
+        if not base:
+            continue
         taken = base * discount.percent / 100
         shares = split(round_to_places(rounded_base * discount.percent / 100), [remaining[i] for i in chosen])
         for position, share in zip(chosen, shares, strict=True):
