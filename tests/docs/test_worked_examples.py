@@ -1,0 +1,45 @@
+"""The worked numbers in docs/algorithms are run through the engine."""
+
+import doctest
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pricing.engine.discounts import Discount
+from pricing.engine.document import parse_price
+from pricing.engine.pipeline import preview_price
+
+ALGORITHMS = Path(__file__).resolve().parents[2] / "docs" / "algorithms"
+PAGES = sorted(ALGORITHMS.glob("*.md"))
+
+
+def price_examples() -> list[dict[str, Any]]:
+    return [json.loads(block) for page in PAGES for block in re.findall(r"```json\n(.*?)```", page.read_text(), re.S)]
+
+
+@pytest.mark.parametrize(
+    "example", price_examples(), ids=lambda example: f"{example['price']['model']}-{example['rounded']}"
+)
+def test_price_documents_come_to_what_the_page_says(example: dict[str, Any]) -> None:
+    discounts = [
+        Discount(f"discount-{position}", discount["kind"], Decimal(discount["percent"]))
+        for position, discount in enumerate(example.get("discounts", []))
+    ]
+    priced = preview_price(parse_price(example["price"]), Decimal(example["quantity"]), discounts)
+    assert priced.amount == Decimal(example["amount"])
+    assert priced.rounded == Decimal(example["rounded"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples_give_what_the_page_says(page: Path) -> None:
+    results = doctest.testfile(str(page), module_relative=False)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+def test_every_charge_model_has_an_example() -> None:
+    assert {example["price"]["model"] for example in price_examples()} == {"flat", "per_unit", "graduated", "volume"}
