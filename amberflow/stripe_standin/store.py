@@ -70,7 +70,7 @@ class Store:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         where = ":memory:" if path is None else str(path)
-        self._db = sqlite3.connect(where, timeout=2, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(where, timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
         except sqlite3.Error as problem:

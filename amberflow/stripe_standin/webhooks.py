@@ -13,7 +13,7 @@ from amberflow.stripe_standin.store import Delivery, Obj, Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 MAX_ATTEMPTS = 12  # some two and a half minutes from the first to the last
-UNREACHABLE_PAUSE = 1.0
+UNREACHABLE_PAUSE = 0.5
 TIMEOUT = 15.0
 
 

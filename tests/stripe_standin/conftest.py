@@ -11,8 +11,14 @@ from amberflow.stripe_standin import StandIn
 TEST_KEY = "sk_test_" + "a" * 32
 
 
-def connect(url: str, *, key: str = TEST_KEY, retries: int = 0) -> stripe.StripeClient:
-    return stripe.StripeClient(key, base_addresses={"api": url}, max_network_retries=retries)
+@pytest.fixture
+def connect():
+    """Makes a client for the address of a stand-in; by default it leaves retries to the test."""
+
+    def make(url: str, *, key: str = TEST_KEY, retries: int = 0) -> stripe.StripeClient:
+        return stripe.StripeClient(key, base_addresses={"api": url}, max_network_retries=retries)
+
+    return make
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def standin():
 
 
 @pytest.fixture
-def client(standin):
+def client(standin, connect):
     return connect(standin.url)
 
 

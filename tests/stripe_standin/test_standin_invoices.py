@@ -72,8 +72,15 @@ def test_pending_items_become_an_invoice_that_is_finalized_sent_and_paid(client,
 
 @pytest.mark.parametrize(
     ("unit", "quantity", "amount"),
-    [("0.5", {"quantity": 3}, 2), ("-0.5", {"quantity": 3}, -2), ("0.000123456789", {"quantity": 1000000}, 123)]
-    + [("33.3", {"quantity_decimal": Decimal("1.5")}, 50), ("7", {"quantity": 0}, 0), ("7", {}, 7)],
+    [
+        ("0.5", {"quantity": 3}, 2),
+        ("-0.5", {"quantity": 3}, -2),
+        ("0.000123456789", {"quantity": 1000000}, 123),
+        ("33.3", {"quantity_decimal": Decimal("1.5")}, 50),
+        ("7", {"quantity": 0}, 0),
+        ("7", {"quantity_decimal": Decimal(0)}, 0),
+        ("7", {}, 7),
+    ],
 )
 def test_unit_amounts_are_rounded_half_away_from_zero(client, customer, unit, quantity, amount):
     item = client.v1.invoice_items.create(
