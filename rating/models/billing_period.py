@@ -24,6 +24,11 @@ class BillingPeriod(models.Model):
     problem = models.TextField(blank=True, help_text="Why the last rating failed; empty when it did not.")
     rated_at = models.DateTimeField(null=True)
     frozen_at = models.DateTimeField(null=True)
+    frozen_input = models.BinaryField(
+        null=True,
+        editable=False,
+        help_text="All that the last rating read (JSON, zstd): what verify_invoice rates again.",
+    )
 
     class Meta:
         ordering = ["subscription_id", "start_date"]

@@ -52,8 +52,12 @@ def subscription_input(*, subscription: Subscription, on: date) -> PeriodInput:
 
 def input_digest(inp: PeriodInput) -> str:
     """SHA-256 of the input and of the engine's version: equal digests rate to equal bytes."""
-    encoded = msgspec.json.encode([ENGINE_VERSION, inp], enc_hook=str, order="sorted")
-    return hashlib.sha256(encoded).hexdigest()
+    return hashlib.sha256(b"%d" % ENGINE_VERSION + encode_input(inp)).hexdigest()
+
+
+def encode_input(inp: PeriodInput) -> bytes:
+    """The input as JSON, equal inputs to equal bytes; `msgspec.json.decode(…, type=PeriodInput)` reads it."""
+    return msgspec.json.encode(inp, order="sorted")
 
 
 def meter_spec(meter: Meter) -> MeterSpec:
@@ -122,7 +126,10 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
                 costs=row.costs,
                 uncosted_events=row.uncosted_events,
             )
-            for row in usage_rows(customer_id=subscription.customer_id, start=period.start, end=period.end)
+            for row in sorted(
+                usage_rows(customer_id=subscription.customer_id, start=period.start, end=period.end),
+                key=lambda row: (row.series, row.day),
+            )
         ),
         discounts=tuple(
             EngineDiscount(

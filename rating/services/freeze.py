@@ -1,0 +1,100 @@
+"""Freezing a period keeps its lines and everything they were computed from; usage that comes later is noticed."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import zstandard
+from django.db import transaction
+
+from amberflow.lib.errors import DomainError
+from rating.engine.inputs import PeriodInput
+from rating.engine.rate_period import rate_period
+from rating.engine.rated import RatedPeriod
+from rating.models import BillingPeriod, LateUsage
+from rating.services.inputs import encode_input, input_digest, period_input
+
+WATCHED_FOR = timedelta(days=90)
+
+
+@transaction.atomic
+def freeze_period(*, period_id: int, now: datetime) -> BillingPeriod:
+    """Keep the period as it was last rated, for ever. To be called in the transaction that finalizes its invoice.
+
+    Raises DomainError when it is frozen already or its usage changed since it was rated.
+    """
+    period = BillingPeriod.objects.select_for_update().get(pk=period_id)
+    if period.frozen_at is not None:
+        raise DomainError("period_frozen", f"The period {period} is frozen already.")
+    inp = period_input(period=period)
+    if input_digest(inp) != period.input_digest:
+        raise DomainError("period_not_rated", f"The usage of {period} changed since it was rated: rate it again first.")
+    period.frozen_at = now
+    period.frozen_input = zstandard.compress(encode_input(inp), level=9)
+    period.save(update_fields=["frozen_at", "frozen_input"])
+    return period
+
+
+def frozen_input(*, period: BillingPeriod) -> PeriodInput:
+    """What a frozen period was rated from, whatever has changed since."""
+    if period.frozen_input is None:
+        raise DomainError("period_not_frozen", f"The period {period} is not frozen: rate it instead.")
+    return msgspec.json.decode(zstandard.decompress(period.frozen_input), type=PeriodInput)
+
+
+def rate_frozen_period(*, period: BillingPeriod) -> RatedPeriod:
+    """A frozen period rated again from what it was rated from: the same bytes, or the engine has changed."""
+    return rate_period(frozen_input(period=period))
+
+
+def find_late_usage(*, now: datetime) -> int:
+    """Compare the periods frozen lately with today's usage and keep each difference; returns how many there are."""
+    found = 0
+    watched = BillingPeriod.objects.filter(frozen_at__gte=now - WATCHED_FOR).select_related(
+        "subscription__customer", "subscription__plan_version"
+    )
+    for period in watched.iterator():
+        found += _notice(period, now)
+    return found
+
+
+@transaction.atomic
+def _notice(period: BillingPeriod, now: datetime) -> bool:
+    current, frozen = period_input(period=period), frozen_input(period=period)
+    # Only usage counts here: a discount that was added later is no late usage.
+    if current.series_days == frozen.series_days:
+        LateUsage.objects.filter(period=period).delete()
+        return False
+    late = replace(frozen, series_days=current.series_days)
+    digest = input_digest(late)
+    known = LateUsage.objects.filter(period=period).first()
+    if known is not None and known.input_digest == digest:
+        return known.dismissed_at is None
+    before, after = rate_period(frozen), rate_period(late)
+    LateUsage.objects.update_or_create(
+        period=period,
+        defaults={
+            "input_digest": digest,
+            "events": _events(late) - _events(frozen),
+            "amount": _amount(after) - _amount(before),
+            "cost": _cost(after) - _cost(before),
+            "noticed_at": now,
+            "dismissed_at": None,
+            "dismissed_reason": "",
+        },
+    )
+    return True
+
+
+def _events(inp: PeriodInput) -> int:
+    return sum(row.events for row in inp.series_days)
+
+
+def _amount(rated: RatedPeriod) -> Decimal:
+    return sum((line.amount for line in rated.lines), Decimal(0))
+
+
+def _cost(rated: RatedPeriod) -> Decimal:
+    billed = sum((line.cost for line in rated.lines), Decimal(0))
+    return billed + sum((part.cost for part in rated.unbilled_cost), Decimal(0))
