@@ -114,6 +114,8 @@ def _lines(store: Store, invoice: Obj) -> str:
         sums.append(("Balance brought forward", invoice["starting_balance"]))
     if invoice["pre_payment_credit_notes_amount"]:
         sums.append(("Credit notes", -invoice["pre_payment_credit_notes_amount"]))
+    if invoice["amount_paid"]:
+        sums.append(("Paid", -invoice["amount_paid"]))
     foot = "".join(
         f"<tr{mark}><td></td><td class='number'>{label}</td>"
         f"<td class='number'>{format_minor(amount, currency)}</td></tr>"

@@ -35,6 +35,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/products/{id}", retrieve("product")),
     ("POST", "/v1/products/{id}", catalog.update_product),
     ("DELETE", "/v1/products/{id}", deletion("product")),
+    ("GET", "/v1/products/{id}/features", catalog.product_features),
     ("POST", "/v1/prices", catalog.create_price),
     (
         "GET",

@@ -271,6 +271,7 @@ def test_credit_notes_on_a_paid_invoice_say_how_the_money_goes_back(client, draf
 
 def test_prices_and_products_can_be_billed(client, customer):
     product = client.v1.products.create({"name": "Tokens"})
+    assert client.v1.products.features.list(product.id).data == []
     price = client.v1.prices.create({"product": product.id, "currency": "usd", "unit_amount_decimal": Decimal("0.25")})
     item = client.v1.invoice_items.create(
         {"customer": customer.id, "pricing": {"price": price.id}, "quantity": 10, "currency": "usd"}

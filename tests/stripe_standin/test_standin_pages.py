@@ -36,6 +36,7 @@ def test_a_test_card_pays_on_the_hosted_page(client, draft, standin):
     assert client.v1.invoices.retrieve(invoice.id).status == "open"
     page = fetch(f"{invoice.hosted_invoice_url}/pay", card="good")
     assert "1,235.00 USD paid" in page
+    assert "-1,235.00 USD" in page
     assert "Pay with test card" not in page
     assert client.v1.invoices.retrieve(invoice.id).status == "paid"
     status, page = refused(f"{invoice.hosted_invoice_url}/pay", card="good")

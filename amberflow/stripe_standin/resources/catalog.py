@@ -6,9 +6,10 @@ from amberflow.stripe_standin import forms
 from amberflow.stripe_standin.api import Api, merge, refuse_unless, without_blanks
 from amberflow.stripe_standin.forms import Form, Shape
 from amberflow.stripe_standin.present import show
-from amberflow.stripe_standin.resources.common import given
+from amberflow.stripe_standin.resources.common import PAGE, given
 from amberflow.stripe_standin.store import Obj
 
+PAGE_SHAPE = Shape(PAGE)
 PRODUCT = {
     "active": forms.flag,
     "description": forms.text,
@@ -79,6 +80,13 @@ def _new_product(api: Api, params: Form) -> Obj:
     product = api.create("product", {**fields, "metadata": without_blanks(params.get("metadata"))})
     api.emit("product.created", product)
     return product
+
+
+def product_features(api: Api, raw: Form, identifier: str) -> Obj:
+    """Always empty: entitlements are out of scope, and dj-stripe asks for them with every product."""
+    PAGE_SHAPE(raw)
+    api.get("product", identifier)
+    return {"object": "list", "data": [], "has_more": False, "url": f"/v1/products/{identifier}/features"}
 
 
 def create_price(api: Api, raw: Form) -> Obj:
