@@ -37,12 +37,12 @@ def start() -> bool:
     """
     programs = cluster.binaries()
     with _start_lock():
-        cluster.prepare_folders()
         pid = cluster.server_pid()
         if pid is not None:
             if _answers_soon():
                 return False
             cluster.shut_down(pid)  # it runs but cannot be reached: its socket file was swept away
+        cluster.prepare_folders()
         cluster.make_cluster(programs)
         cluster.clear_leftovers()
         cluster.write_settings()

@@ -114,7 +114,7 @@ def prepare_folders() -> None:
     log_file().touch(mode=0o600)
     if log_file().stat().st_size > LARGEST_LOG:
         log_file().write_text("")
-    hand_over(folder, log_file())
+    hand_over(folder, *folder.iterdir(), log_file())
 
 
 def make_cluster(programs: Path) -> None:
