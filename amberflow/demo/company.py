@@ -18,6 +18,22 @@ def amber_cloud(today: date) -> Company:
     return Company(start=start, today=today, plans=all_plans(), customers=customers)
 
 
+def recent_part(company: Company, months: int) -> Company:
+    """The same company as if it had begun so many months ago, with a quarter of the usage."""
+    start = months_before(company.today, months)
+    customers = tuple(
+        replace(
+            customer,
+            starts_on=max(customer.starts_on, start),
+            calls_per_workday=max(1, customer.calls_per_workday // 4),
+            discounts=tuple(discount for discount in customer.discounts if discount.ends_on > start),
+        )
+        for customer in company.customers
+        if customer.ends_on is None or customer.ends_on > start
+    )
+    return replace(company, start=start, customers=customers)
+
+
 def months_before(day: date, months: int) -> date:
     """The first day of the month that lies so many months back."""
     index = day.year * 12 + day.month - 1 - months

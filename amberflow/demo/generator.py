@@ -5,7 +5,7 @@ of the year can be made without the rest.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import exp, log
 from random import Random
 from typing import Any
@@ -23,13 +23,14 @@ UNKNOWN_CUSTOMER = "umbra-labs"
 
 
 def generate_events(company: Company, seed: int) -> Iterator[DemoEvent]:
-    """Every event of the company's days [start, today], in order of time within each local day."""
+    """Every event from `start` until midnight UTC at which `today` begins, in order of time within each local day."""
+    midnight = datetime.combine(company.today, time(), tzinfo=UTC)
     day = company.start
     while day <= company.today:
         events = [event for customer in company.customers for event in _customer_day(company, customer, day, seed)]
         events += _faulty_events(company, day)
         events.sort(key=lambda event: (event.occurred_at, event.id))
-        yield from events
+        yield from (event for event in events if event.occurred_at < midnight)
         day += timedelta(days=1)
 
 

@@ -103,7 +103,7 @@ class DemoEvent:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Everything of the demo that does not depend on chance. Days of usage are [start, today]."""
+    """Everything of the demo that does not depend on chance. Usage is of [start, today)."""
 
     start: date
     today: date

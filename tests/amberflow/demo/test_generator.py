@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from genai_prices import Usage, calc_price
 
-from amberflow.demo.company import UNKNOWN_MODEL, amber_cloud, latest_31st, months_before
+from amberflow.demo.company import UNKNOWN_MODEL, amber_cloud, latest_31st, months_before, recent_part
 from amberflow.demo.generator import UNKNOWN_CUSTOMER, expected_calls, generate_events
 from amberflow.demo.model import Company, DemoEvent
 
@@ -128,3 +128,12 @@ def test_month_arithmetic() -> None:
 def test_events_are_in_order_of_time_within_their_day(events: list[DemoEvent]) -> None:
     assert events[0].occurred_at < datetime(2025, 11, 3, tzinfo=UTC)
     assert all(event.occurred_at.tzinfo is UTC for event in events)
+    assert max(event.occurred_at for event in events) < datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def test_the_recent_part_is_a_small_company_of_its_own() -> None:
+    company = recent_part(amber_cloud(TODAY), 2)
+    assert company.start == date(2026, 9, 1)
+    assert all(customer.starts_on >= company.start for customer in company.customers)
+    assert "tessellate-studio" not in {customer.external_id for customer in company.customers}
+    assert 3_000 < sum(1 for _ in generate_events(company, SEED)) < 8_000
