@@ -49,6 +49,12 @@ def test_steps_after_the_list_amount():
     ]
 
 
+def test_an_amount_at_its_minimum_or_maximum_is_left_alone():
+    price = Price("per_unit", "USD", unit_price=D(1), minimum=D(5), maximum=D(9))
+    assert [step.code for step in preview_price(price, D(5)).steps] == ["usage", "units"]
+    assert [step.code for step in preview_price(price, D(9)).steps] == ["usage", "units"]
+
+
 def test_a_fee_is_previewed_for_a_full_period():
     priced = preview_price(Price("flat", "JPY", amount=D("1000.5")), D(0))
     assert (priced.amount, priced.rounded) == (D("1000.5"), D(1001))

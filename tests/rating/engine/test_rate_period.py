@@ -139,6 +139,16 @@ def test_a_price_with_groups_and_no_usage_charges_its_minimum_once():
     assert (line.key, line.group, line.amount) == ("input", (), D(3))
 
 
+def test_usage_taken_back_to_zero_starts_again_at_the_first_tier():
+    tiers = (Tier(D(10), D(2), flat_fee=D(5)), Tier(None, D(1)))
+    price = entry("input", model="graduated", unit_price=None, tiers=tiers)
+    rows = [row(day=0, uncached_input=12), row(day=1, uncached_input=-12), row(day=2, uncached_input=3)]
+    (line,) = rate([price], rows).lines
+    # 5 + 10 × 2 + 2 × 1 = 27, then all but the fee of 5 back, then 3 × 2
+    assert [part.gross for part in line.slices] == [D(27), D(-22), D(6)]
+    assert line.amount == D(11)
+
+
 def test_the_explanation_of_a_line():
     price = entry("input", model="graduated", unit_price=None, tiers=(Tier(D(100), D(1)), Tier(None, D("0.005"))))
     (line,) = rate(
