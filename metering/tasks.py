@@ -2,7 +2,7 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
-from metering.services.ingest_events import merge_usage
+from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.recost import recost_events
 
@@ -15,7 +15,7 @@ def merge_usage_deltas() -> str:
 
 def prepare_event_partitions() -> str:
     """Make the event partitions of this and the next months before they are needed."""
-    return f"partitions ready: {', '.join(prepare_partitions())}"
+    return f"partitions made: {', '.join(prepare_partitions()) or 'none missing'}"
 
 
 def refresh_cost_book() -> str:
@@ -23,5 +23,5 @@ def refresh_cost_book() -> str:
     with only_one("refresh_cost_book") as mine:
         if not mine:
             return "running already"
-        added = import_cost_book()
+        added = import_cost_book().rates_added
         return f"{added} rates added, {recost_events()} events costed"

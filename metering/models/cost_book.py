@@ -46,7 +46,15 @@ class CostRate(models.Model):
         ordering = ["model", "unit", "above_input_tokens", "-effective_from"]
         constraints = [
             models.UniqueConstraint(
-                fields=["model", "unit", "above_input_tokens", "effective_from", "from_time", "source"],
+                fields=[
+                    "model",
+                    "unit",
+                    "above_input_tokens",
+                    "effective_from",
+                    "from_time",
+                    "source",
+                    "known_since",
+                ],
                 nulls_distinct=False,
                 name="metering_costrate_once",
             ),

@@ -38,7 +38,15 @@ class UsageDay(UsageSums):
 
     class Meta:
         # The margin of a month and the reconciliation with the cost book read by day over all series.
-        indexes = [models.Index(fields=["day"], name="metering_usageday_day")]
+        indexes = [
+            models.Index(fields=["day"], name="metering_usageday_day"),
+            # The list of models without a cost rate.
+            models.Index(
+                fields=["series", "day"],
+                condition=models.Q(uncosted_events__gt=0),
+                name="metering_usageday_uncosted",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"series {self.series_id} on {self.day}"

@@ -1,0 +1,84 @@
+"""Errors of the HTTP API, all as `application/problem+json` (RFC 9457).
+
+A problem has a `status`, a stable `code` for programs, a `title`, a `detail` that says what to do, and the `field`
+at fault if there is one.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from amberflow.lib.errors import DomainError
+
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+
+
+class ProblemError(exceptions.APIException):
+    """A request that can't be carried out; `extra` members go into the problem as they are."""
+
+    status_code = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+
+    def __init__(self, detail: str, *, code: str = "", field: str = "", **extra: Any) -> None:
+        super().__init__(detail)
+        self.message = detail
+        self.code = code or self.code
+        self.field = field
+        self.extra = extra
+
+
+class TooLargeError(ProblemError):
+    """More than the installation takes in one request."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too_large"
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to an exception of an API view; None (a logged 500) for one that nobody foresaw."""
+    if isinstance(exc, ProblemError):
+        return _problem(exc.status_code, exc.code, exc.message, exc.field, **exc.extra)
+    if isinstance(exc, DomainError):
+        return _problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.APIException):
+        response = _problem(exc.status_code, _code(exc), _text(exc.detail))
+        if getattr(exc, "auth_header", None):
+            response["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
+        if getattr(exc, "wait", None):
+            response["Retry-After"] = str(int(exc.wait) + 1)  # type: ignore[attr-defined]
+        return response
+    return None
+
+
+def _problem(status: int, code: str, detail: str, field: str = "", **extra: Any) -> Response:
+    problem = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+    }
+    if field:
+        problem["field"] = field
+    return Response({**problem, **extra}, status=status, content_type=PROBLEM_CONTENT_TYPE)
+
+
+def _code(exc: exceptions.APIException) -> str:
+    codes = exc.get_codes()
+    return codes if isinstance(codes, str) else "invalid"
+
+
+def _text(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return " ".join(f"{field}: {_text(value)}" for field, value in detail.items())
+    if isinstance(detail, list):
+        return " ".join(_text(value) for value in detail)
+    return str(detail)

@@ -1,0 +1,74 @@
+"""Who calls the HTTP API: an API key, sent as `Authorization: Bearer …` or as `x-api-key`."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from amberflow.api import ProblemError
+from customers.models import ApiKey
+from customers.services.api_keys import find_api_key
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Puts the valid key into `request.auth`. No key at all is left to the permissions to refuse."""
+
+    def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
+        plaintext = _sent_key(request)
+        if not plaintext:
+            return None
+        key = find_api_key(plaintext=plaintext)
+        if key is None:
+            raise AuthenticationFailed(
+                "The API key is not known or was revoked: make a new one in the admin under API keys.",
+                code="invalid_api_key",
+            )
+        return key, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="amberflow"'
+
+
+class MissingScopeError(ProblemError):
+    status_code = 403
+    code = "missing_scope"
+
+
+class HasScope(BasePermission):
+    """The key has the scope that the view names in `required_scope`."""
+
+    message = "No API key was sent: add the header `Authorization: Bearer af_…` or `x-api-key: af_…`."
+    code = "not_authenticated"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, ApiKey):
+            return False
+        scope = view.required_scope
+        if scope not in request.auth.scopes:
+            raise MissingScopeError(
+                f"The API key {request.auth.prefix}… may not do this: it needs the scope {scope}.", field="scopes"
+            )
+        return True
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API's description names the two headers."""
+
+    target_class = ApiKeyAuthentication
+    name = ["bearer", "apiKey"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        return [
+            {"type": "http", "scheme": "bearer"},
+            {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        ]
+
+
+def _sent_key(request: Request) -> str:
+    scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    return request.headers.get("x-api-key", "").strip()

@@ -1,0 +1,125 @@
+"""The cost book in memory, as ingestion uses it: models found by name once, price lists compiled once."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Count, Max
+
+from metering.costbook.calculate import PriceList, Rate, cost_parts, price_lists
+from metering.costbook.match import find_in_catalogue
+from metering.models import CostModel, CostRate
+
+CHECKED_EVERY_S = 2.0
+MAX_MATCHES = 50_000
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CostMatch:
+    """A model that a client named: the provider that was called, and the row of the cost book that prices it."""
+
+    provider: str
+    cost_model_id: int
+
+
+class CostBook:
+    """All rates as they stood at one moment. Rates are only added, so a newer book knows all that this one does."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self._names: dict[tuple[str, str], int] = {}
+        self._own_providers: dict[str, set[str]] = defaultdict(set)
+        self._rates: dict[int, list[Rate]] = defaultdict(list)
+        self._lists: dict[int, tuple[PriceList, ...]] = {}
+        self._matches: dict[tuple[str, str], CostMatch | None] = {}
+        self._load()
+
+    def match(self, *, provider: str, model: str) -> CostMatch | None:
+        """The model that the client means, None if the book has no rates for it.
+
+        A row of one's own with just this provider and name comes first, then the catalogue's matching rules.
+        """
+        key = (provider, model)
+        if key not in self._matches:
+            if len(self._matches) >= MAX_MATCHES:
+                self._matches.clear()
+            self._matches[key] = self._find(provider, model)
+        return self._matches[key]
+
+    def cost_parts(
+        self, match: CostMatch, pools: Mapping[str, int], occurred_at: datetime
+    ) -> dict[str, Decimal] | None:
+        """The cost of one call by part; None when the book doesn't know it (see calculate.cost_parts)."""
+        lists = self._lists.get(match.cost_model_id)
+        if lists is None:
+            lists = self._lists[match.cost_model_id] = price_lists(self._rates[match.cost_model_id])
+        return cost_parts(lists, pools, occurred_at)
+
+    def _find(self, provider: str, model: str) -> CostMatch | None:
+        own = self._own_providers.get(model, set())
+        if provider in own:
+            return CostMatch(provider, self._names[provider, model])
+        if not provider and len(own) == 1:
+            (only,) = own
+            return CostMatch(only, self._names[only, model])
+        found = find_in_catalogue(provider=provider, model=model)
+        row = self._names.get((found.owner, found.model)) if found else None
+        return CostMatch(found.provider, row) if found and row else None
+
+    def _load(self) -> None:
+        columns = [
+            "unit",
+            "price",
+            "per",
+            "above_input_tokens",
+            "effective_from",
+            "from_time",
+            "until_time",
+            "known_since",
+            "source",
+            "priority",
+        ]
+        names = {pk: (provider, name) for pk, provider, name in CostModel.objects.values_list("pk", "provider", "name")}
+        self._names = {name: pk for pk, name in names.items()}
+        for model_id, *values in CostRate.objects.order_by("pk").values_list("model_id", *columns):
+            rate = Rate(*values)
+            self._rates[model_id].append(rate)
+            if rate.priority:
+                provider, name = names[model_id]
+                self._own_providers[name].add(provider)
+
+
+_lock = threading.Lock()
+_current: CostBook | None = None
+_checked_at = 0.0
+
+
+def current_book() -> CostBook:
+    """The book as the database has it, at most two seconds old."""
+    global _current, _checked_at
+    if _current is not None and time.monotonic() - _checked_at < CHECKED_EVERY_S:
+        return _current
+    with _lock:
+        version = _stored_version()
+        if _current is None or _current.version != version:
+            _current = CostBook(version)
+        _checked_at = time.monotonic()
+        return _current
+
+
+def forget_book() -> None:
+    """Read the book anew when it is needed next; after rates were added, to use them at once."""
+    global _current
+    _current = None
+
+
+def _stored_version() -> Version:
+    # Ids alone could hide a row that was committed after one with a higher id.
+    found = CostRate.objects.aggregate(last=Max("pk"), rows=Count("pk"))
+    return (found["last"] or 0, found["rows"])

@@ -1,0 +1,29 @@
+"""Runs the statements of `metering/sql/` on Django's connection, their parameters bound by the server.
+
+Django binds parameters into the text of a statement; with arrays of thousands of values that text would have to be
+parsed each time. A cursor of psycopg's own sends them beside a prepared statement.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+_FOLDER = Path(__file__).parent / "sql"
+
+
+@lru_cache
+def statement(name: str) -> str:
+    """The text of `metering/sql/NAME.sql`."""
+    return (_FOLDER / f"{name}.sql").read_text()
+
+
+def run_statement(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute `metering/sql/NAME.sql` and return its rows. Raises Django's database errors."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement(name), parameters, prepare=True)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []

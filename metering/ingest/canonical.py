@@ -1,0 +1,191 @@
+"""The one form that every wire format is turned into, and what is said about events that can't be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+ID_LENGTH = 200
+TYPE_LENGTH = 100
+SOURCE_LENGTH = 200
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+def exact_number(text: str) -> Decimal:
+    """A JSON number with a point or exponent as Decimal: no number of an event is ever a binary float."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text[:40]} is not a number that can be computed with.") from None
+
+
+_decoder = msgspec.json.Decoder(float_hook=exact_number)
+
+
+class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
+    """One reported fact. `customer` is the customer's external id, `type` an event type's code or alias.
+
+    `source` tells apart systems that count their event ids on their own. Without `occurred_at` (UTC) the time
+    of receipt counts. `properties` hold no binary floats and no prompts or completions.
+    """
+
+    source: str
+    event_id: str
+    customer: str
+    type: str
+    occurred_at: datetime | None
+    properties: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """The event in the native wire format, for storage; decodes to an equal event."""
+        return {
+            "id": self.event_id,
+            "source": self.source,
+            "customer": self.customer,
+            "type": self.type,
+            "time": None if self.occurred_at is None else self.occurred_at.isoformat(),
+            "properties": self.properties,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one event of a request was not taken.
+
+    `index` is its position in the request, `code` stable, `field` the part at fault, `payload` the event in the
+    native wire format as far as it could be read.
+    """
+
+    index: int
+    code: str
+    field: str
+    message: str
+    payload: Mapping[str, Any]
+    event_id: str = ""
+    customer: str = ""
+
+
+class EventError(Exception):
+    """One event can't be taken; becomes a Rejection."""
+
+    def __init__(self, code: str, field: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.message = message
+
+
+class BodyError(Exception):
+    """A request's body can't be read at all. The message says where and what was expected."""
+
+
+@dataclass(slots=True)
+class DecodedBatch:
+    """The events of a request in their order, and the rejections at the positions between them."""
+
+    events: list[CanonicalEvent] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def decode_json(body: bytes) -> Any:
+    """Any JSON, fractions as Decimal. Raises BodyError."""
+    try:
+        return _decoder.decode(body)
+    except RecursionError:
+        raise BodyError("The JSON is nested too deeply.") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BodyError(f"The body is not valid JSON: {error}") from None
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON with Decimals as numbers."""
+    return _encoder.encode(value)
+
+
+def encode_json_sorted(value: Any) -> bytes:
+    """JSON in one fixed form: keys in order, whatever order they came in."""
+    return _sorted_encoder.encode(value)
+
+
+def read_text(item: Mapping[str, Any], name: str, *, max_length: int = ID_LENGTH) -> str:
+    """The required text of that name; a whole number counts as text. Raises EventError."""
+    value = item.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**max_length else ""
+    if value is None or value == "":
+        raise EventError(f"missing_{name}", name, f"{name} is missing: each event needs it.")
+    return check_text(value, name, max_length=max_length)
+
+
+def check_text(value: Any, name: str, *, max_length: int) -> str:
+    """The value if it is a text that can be stored and compared. Raises EventError."""
+    if not isinstance(value, str):
+        raise EventError(f"invalid_{name}", name, f"{name} must be a text, not {_kind(value)}.")
+    if len(value) > max_length:
+        raise EventError(
+            f"invalid_{name}", name, f"{name} has {len(value)} characters; at most {max_length} are taken."
+        )
+    if "\0" in value:
+        raise EventError("invalid_character", name, f"{name} contains a NUL character; leave it out.")
+    return value
+
+
+def read_time(value: Any, name: str) -> datetime | None:
+    """An RFC 3339 instant in UTC, digits after the microseconds cut off; None stays None. Raises EventError."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            instant = datetime.fromisoformat(value)
+            if instant.tzinfo is not None:
+                return instant.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise EventError(
+        "invalid_time",
+        name,
+        f"{name} {str(value)[:60]!r} is not an instant with an offset; write it like 2026-01-31T23:59:59.5Z.",
+    )
+
+
+def read_properties(value: Any, name: str) -> dict[str, Any]:
+    """An object of properties; nothing at all is an empty one. Raises EventError."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise EventError(f"invalid_{name}", name, f"{name} must be an object, not {_kind(value)}.")
+    return value
+
+
+def require_object(item: Any) -> Mapping[str, Any]:
+    """The event if it is a JSON object. Raises EventError."""
+    if not isinstance(item, dict):
+        raise EventError("not_an_object", "", f"An event must be a JSON object, not {_kind(item)}.")
+    return item
+
+
+def split_batch(document: Any, *, wrapper: str | None) -> Sequence[Any]:
+    """The single events of a body: an array, one object, or `{wrapper: [...]}`. Raises BodyError."""
+    if isinstance(document, dict) and wrapper is not None and wrapper in document:
+        document = document[wrapper]
+        if not isinstance(document, list):
+            raise BodyError(f"{wrapper} must be an array of events, not {_kind(document)}.")
+    if isinstance(document, dict):
+        return [document]
+    if isinstance(document, list):
+        return document
+    raise BodyError(f"The body must be an event or an array of events, not {_kind(document)}.")
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {str: "a text", dict: "an object", list: "an array"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,80 @@
+"""The native batch: `{"id", "customer", "type", "time"?, "source"?, "properties"?}`, an array of them, or
+`{"events": [...]}`."""
+
+from typing import Any
+
+from metering.ingest.canonical import (
+    SOURCE_LENGTH,
+    TYPE_LENGTH,
+    CanonicalEvent,
+    DecodedBatch,
+    EventError,
+    Rejection,
+    check_text,
+    decode_json,
+    read_properties,
+    read_text,
+    read_time,
+    require_object,
+    split_batch,
+)
+from metering.ingest.redact import redact
+
+DEFAULT_SOURCE = "native"
+
+
+def decode(body: bytes) -> DecodedBatch:
+    """The events of a request, and a rejection for each that can't be read. Raises BodyError."""
+    return decode_items(split_batch(decode_json(body), wrapper="events"))
+
+
+def decode_items(items: Any) -> DecodedBatch:
+    """The same for events that are JSON values already."""
+    batch = DecodedBatch()
+    for index, item in enumerate(items):
+        try:
+            batch.events.append(_event(item))
+        except EventError as error:
+            batch.rejections.append(rejection(index, error, item))
+    return batch
+
+
+def rejection(index: int, error: EventError, item: Any) -> Rejection:
+    """The rejection of an item in native form, with its payload free of prompts and completions."""
+    return Rejection(
+        index=index,
+        code=error.code,
+        field=error.field,
+        message=error.message,
+        payload=_payload(item),
+        event_id=_shown(item, "id"),
+        customer=_shown(item, "customer"),
+    )
+
+
+def _event(item: Any) -> CanonicalEvent:
+    item = require_object(item)
+    source = item.get("source")
+    return CanonicalEvent(
+        source=DEFAULT_SOURCE if source is None else check_text(source, "source", max_length=SOURCE_LENGTH),
+        event_id=read_text(item, "id"),
+        customer=read_text(item, "customer"),
+        type=read_text(item, "type", max_length=TYPE_LENGTH),
+        occurred_at=read_time(item.get("time"), "time"),
+        properties=redact(read_properties(item.get("properties"), "properties")),
+    )
+
+
+def _payload(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        return {"item": str(item)[:40]}
+    try:
+        return redact(item)
+    except EventError:
+        # What is nested too deeply can't be looked through for prompts, so only the flat part is kept.
+        return redact({name: value for name, value in item.items() if not isinstance(value, dict | list)})
+
+
+def _shown(item: Any, name: str) -> str:
+    value = item.get(name) if isinstance(item, dict) else None
+    return str(value)[:200] if isinstance(value, str | int) else ""

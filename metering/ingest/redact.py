@@ -1,0 +1,75 @@
+"""Drops what people and models said before anything is stored: usage is billed by numbers, not by texts."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from metering.ingest.canonical import EventError
+
+# Names under which clients send prompts and completions, at any depth.
+TEXT_KEYS = frozenset(
+    {
+        "choices",
+        "completion",
+        "completions",
+        "content",
+        "contents",
+        "input",
+        "inputs",
+        "instructions",
+        "messages",
+        "output",
+        "outputs",
+        "prompt",
+        "prompts",
+        "response",
+        "responses",
+        "system",
+        "system_prompt",
+        "system_instruction",
+    }
+)
+MAX_DEPTH = 16
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+
+
+def redact(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties without prompts and completions. A number under such a name is kept: it counts something.
+
+    Raises EventError if they are nested more than 16 deep.
+    """
+    if not _is_plain(properties):
+        return _redact_object(properties, 1)
+    return dict(properties)
+
+
+def _is_plain(properties: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to drop: the common case, decided without a copy of each value."""
+    return not any(name.lower() in TEXT_KEYS or isinstance(value, dict | list) for name, value in properties.items())
+
+
+def _redact_object(item: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    return {
+        name: _redact_value(value, depth)
+        for name, value in item.items()
+        if name.lower() not in TEXT_KEYS or _is_number(value)
+    }
+
+
+def _redact_value(value: Any, depth: int) -> Any:
+    if not isinstance(value, dict | list):
+        return value
+    if depth >= MAX_DEPTH:
+        raise EventError(
+            "too_deep", "properties", f"properties are nested more than {MAX_DEPTH} deep; send them flatter."
+        )
+    if isinstance(value, dict):
+        return _redact_object(value, depth + 1)
+    return [_redact_value(part, depth + 1) for part in value]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(_NUMBER.fullmatch(value))
+    return not isinstance(value, dict | list)

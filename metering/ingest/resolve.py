@@ -1,0 +1,164 @@
+"""From the names that events carry to rows: customers, event types, series. Remembered for seconds, so that a change
+is noticed, and looked up at once when a name is not known, so that a new row is."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import blake2b
+from uuid import UUID
+
+from django.db import transaction
+
+from amberflow.lib.periods import zone
+from customers.models import Customer
+from metering.models import EventType, Series
+
+REMEMBERED_S = 3.0
+MAX_REMEMBERED = 200_000
+
+Dimensions = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """What ingestion needs of a customer."""
+
+    id: int
+    zone: tzinfo
+    is_archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownType:
+    """What ingestion needs of an event type. `values` in the order of their slots."""
+
+    id: int
+    code: str
+    dimensions: tuple[str, ...]
+    values: tuple[str, ...]
+    is_ai_call: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """What makes a series; `dimensions` in the order of the event type's declaration."""
+
+    customer_id: int
+    event_type_id: int
+    dimensions: Dimensions
+
+    def digest(self) -> UUID:
+        """The unique hash of the series, the same in whatever order its dimensions stand."""
+        text = json.dumps([self.customer_id, self.event_type_id, sorted(self.dimensions)], ensure_ascii=True)
+        return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+
+
+_lock = threading.Lock()
+_customers: dict[str, tuple[float, KnownCustomer]] = {}
+_types: tuple[float, dict[str, KnownType]] = (0.0, {})
+_series: dict[SeriesKey, int] = {}
+
+
+def forget() -> None:
+    """Drop everything remembered, as if the process had just started."""
+    global _types
+    with _lock:
+        _customers.clear()
+        _series.clear()
+        _types = (0.0, {})
+
+
+def find_customers(references: Iterable[str]) -> dict[str, KnownCustomer]:
+    """The customers of those external ids; unknown ids are left out. One query at most."""
+    now = time.monotonic()
+    found: dict[str, KnownCustomer] = {}
+    wanted = []
+    for reference in set(references):
+        remembered = _customers.get(reference)
+        if remembered is not None and remembered[0] > now:
+            found[reference] = remembered[1]
+        else:
+            wanted.append(reference)
+    if wanted:
+        rows = Customer.objects.filter(external_id__in=wanted).values_list(
+            "external_id", "id", "timezone", "archived_at"
+        )
+        fresh = {reference: KnownCustomer(pk, zone(name), gone is not None) for reference, pk, name, gone in rows}
+        with _lock:
+            if len(_customers) > MAX_REMEMBERED:
+                _customers.clear()
+            _customers.update((key, (now + REMEMBERED_S, customer)) for key, customer in fresh.items())
+        found |= fresh
+    return found
+
+
+def find_types(names: Iterable[str]) -> dict[str, KnownType]:
+    """The event types of those codes or aliases; unknown names are left out. One query at most."""
+    global _types
+    wanted = set(names)
+    until, known = _types
+    if until < time.monotonic() or not wanted <= known.keys():
+        known = _read_types()
+        with _lock:
+            _types = (time.monotonic() + REMEMBERED_S, known)
+    return {name: known[name] for name in wanted & known.keys()}
+
+
+def _read_types() -> dict[str, KnownType]:
+    """Every event type by code and by alias; a code wins over another type's alias."""
+    by_alias: dict[str, KnownType] = {}
+    by_code: dict[str, KnownType] = {}
+    for row in EventType.objects.order_by("-pk"):
+        known = KnownType(row.pk, row.code, tuple(row.dimensions), tuple(row.values), row.is_ai_call)
+        by_code[row.code] = known
+        by_alias.update(dict.fromkeys(row.aliases, known))
+    return by_alias | by_code
+
+
+def find_series(keys: Iterable[SeriesKey]) -> dict[SeriesKey, int]:
+    """The id of each series; those never seen before are made, once, whoever else makes them meanwhile."""
+    wanted = set(keys)
+    found = {key: series for key in wanted if (series := _series.get(key)) is not None}
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        fresh = _intern(missing)
+        # Only what is committed may be remembered.
+        transaction.on_commit(lambda: _remember(fresh))
+        found |= fresh
+    return found
+
+
+def _remember(fresh: dict[SeriesKey, int]) -> None:
+    with _lock:
+        if len(_series) > MAX_REMEMBERED:
+            _series.clear()
+        _series.update(fresh)
+
+
+def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
+    by_digest = {key.digest(): key for key in keys}
+    found = _read_series(by_digest)
+    missing = sorted(by_digest.keys() - found.keys())
+    if missing:
+        with transaction.atomic():
+            Series.objects.bulk_create(
+                (
+                    Series(
+                        customer_id=by_digest[digest].customer_id,
+                        event_type_id=by_digest[digest].event_type_id,
+                        dimensions=dict(by_digest[digest].dimensions),
+                        digest=digest,
+                    )
+                    for digest in missing
+                ),
+                ignore_conflicts=True,
+            )
+        found |= _read_series(missing)
+    return {by_digest[digest]: series for digest, series in found.items()}
+
+
+def _read_series(digests: Iterable[UUID]) -> dict[UUID, int]:
+    return dict(Series.objects.filter(digest__in=list(digests)).values_list("digest", "id"))
