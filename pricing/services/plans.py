@@ -4,8 +4,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from amberflow.lib.errors import DomainError
+from metering.meters import measures_of
+from metering.models import Meter
 from pricing.documents import document_of, engine_price
 from pricing.engine.document import DocumentError
+from pricing.engine.price import Price as EnginePrice
+from pricing.engine.selection import find_ambiguities
 from pricing.models import Plan, PlanVersion, Price, PriceTier
 
 
@@ -37,36 +41,41 @@ def create_version(*, plan_id: int, note: str = "") -> PlanVersion:
 
 def find_problems(*, version: PlanVersion) -> list[str]:
     """What keeps the version from being published, in sentences; empty when nothing does."""
-    prices = list(version.prices.select_related("meter__event_type", "plan_version").prefetch_related("tiers"))
-    problems = [] if prices else ["The version has no prices: add at least one."]
-    for price in prices:
+    rows = list(version.prices.select_related("meter__event_type", "plan_version").prefetch_related("tiers"))
+    problems = [] if rows else ["The version has no prices: add at least one."]
+    names = {row.key: row.name for row in rows}
+    whole: list[tuple[str, EnginePrice]] = []
+    for row in rows:
         try:
-            engine_price(price)
+            whole.append((row.key, engine_price(row)))
         except DocumentError as error:
-            problems.append(f"{price.name}: {error}")
-        if price.meter is not None:
-            known = set(price.meter.event_type.dimensions)
-            for dimension in sorted({*price.filter, *price.group_by} - known):
-                problems.append(
-                    f"{price.name}: {price.meter.event_type.name} has no dimension {dimension!r}; "
-                    f"use one of {', '.join(sorted(known)) or 'none'}."
-                )
-    for i, one in enumerate(prices):
-        for other in prices[i + 1 :]:
-            if one.meter_id is not None and one.meter_id == other.meter_id and _tie(one, other):
-                problems.append(
-                    f"{one.name} and {other.name} can select the same usage and are equally specific: "
-                    "add a dimension to the filter of one of them, or make their values differ."
-                )
+            problems.append(f"{row.name}: {error}")
+        problems.extend(_meter_problems(row))
+    problems.extend(
+        f"{names[one]} and {names[other]} can select the same usage and are equally specific: "
+        "add a dimension to the filter of one of them, or make their values differ."
+        for one, other in find_ambiguities(whole)
+    )
     return problems
 
 
-def _tie(one: Price, other: Price) -> bool:
-    """True when some usage would match both filters and neither has more keys than the other."""
-    if len(one.filter) != len(other.filter):
-        return False
-    shared = one.filter.keys() & other.filter.keys()
-    return all(set(one.filter[key]) & set(other.filter[key]) for key in shared)
+def _meter_problems(row: Price) -> list[str]:
+    if row.meter is None:
+        return []
+    known = set(row.meter.event_type.dimensions)
+    return _unreadable_meter(row.meter, row.name) + [
+        f"{row.name}: {row.meter.event_type.name} has no dimension {dimension!r}; "
+        f"use one of {', '.join(sorted(known)) or 'none'}."
+        for dimension in sorted({*row.filter, *row.group_by} - known)
+    ]
+
+
+def _unreadable_meter(meter: Meter, name: str) -> list[str]:
+    try:
+        measures_of(meter)
+    except DomainError as error:
+        return [f"{name}: meter {meter.code}: {error.message}"]
+    return []
 
 
 @transaction.atomic

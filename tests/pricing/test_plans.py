@@ -76,7 +76,7 @@ def test_two_prices_that_select_the_same_usage_are_refused_by_name(version):
         name="Also output",
         document={**GRADUATED, "filter": {"model": ["gpt-4o", "o3"]}},
     )
-    with pytest.raises(DomainError, match="Output tokens and Also output can select the same usage"):
+    with pytest.raises(DomainError, match="Also output and Output tokens can select the same usage"):
         publish_version(version_id=version.pk)
 
 
@@ -93,6 +93,13 @@ def test_filters_with_different_values_or_more_keys_are_no_tie(version):
 def test_a_filter_on_an_unknown_dimension_is_refused(version):
     add_price(plan_version=version, key="x", name="By region", document={**GRADUATED, "filter": {"region": ["eu"]}})
     with pytest.raises(DomainError, match="LLM call has no dimension 'region'; use one of feature, model, provider"):
+        publish_version(version_id=version.pk)
+
+
+def test_a_meter_of_a_property_that_its_events_do_not_carry_is_refused(version, meter):
+    meter.value_property = "outputs"
+    meter.save()
+    with pytest.raises(DomainError, match="value_property 'outputs' is nothing that LLM call events carry"):
         publish_version(version_id=version.pk)
 
 
