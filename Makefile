@@ -11,8 +11,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.installed ## Install the project's Python packages into .venv
+	@:
 
 clients: .venv-clients/.installed ## Install the client libraries that the tests call the API with
+	@:
 
 demo: setup ## Start database, web server, worker and Stripe stand-in with a demo company; Ctrl-C stops
 	@$(VENV) -m amberflow.devtools.demo
@@ -50,6 +52,7 @@ clean: ## Stop the database and remove everything that set-up, demo and tests ma
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
 		echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3 …" >&2; exit 1; }
 	@echo "Installing uv, the package installer, into .tools …"
+	@rm -rf .tools
 	@$(PYTHON) -m pip install --quiet --target .tools uv 2>.tools.log \
 		|| { rm -rf .tools; $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; } >>.tools.log 2>&1 \
 		|| { cat .tools.log >&2; rm -rf .tools .tools.log; \

@@ -25,7 +25,7 @@ def ensure_free(port: int, *, variable: str) -> None:
             probe.listen()
         except PermissionError:
             raise PortTakenError(
-                f"Port {port} is not for you to use. Choose one above 1023, for example: {variable}={port + 8000} make demo"
+                f"Port {port} is not for you to use. Choose one above 1023, such as {variable}={port + 8000} make demo"
             ) from None
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
