@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 
-from amberflow.demo.company import months_before
+from amberflow.demo.dates import months_before
 from amberflow.demo.model import Company, DemoCustomer
 from amberflow.demo.report import Report
 from invoicing.models import Invoice, InvoiceStatus

@@ -35,7 +35,7 @@ def _starter() -> DemoPlan:
         "Starter",
         "A fee with included tokens, then one price per million tokens.",
         "USD",
-        (("", prices("49", "10", "4.50")),),
+        (("", prices("29", "5", "1.50")),),
     )
 
 
@@ -47,8 +47,8 @@ def _growth_prices(
         _fee(fee),
         _tiered("input", "Input tokens", "graduated", "input_tokens", inputs),
         _tiered("output", "Output tokens", "graduated", "output_tokens", outputs),
-        _per_million("input-premium", "Input tokens, premium models", "input_tokens", "5.50", premium),
-        _per_million("output-premium", "Output tokens, premium models", "output_tokens", "26", premium),
+        _per_million("input-premium", "Input tokens, premium models", "input_tokens", "4.20", premium),
+        _per_million("output-premium", "Output tokens, premium models", "output_tokens", "20", premium),
         DemoPrice(
             "pages",
             "Pages extracted",
@@ -59,14 +59,14 @@ def _growth_prices(
 
 def _growth() -> DemoPlan:
     first = _growth_prices(
-        "299",
-        [("20", "1.60"), ("100", "1.20"), (None, "0.90")],
-        [("2", "14"), ("10", "12"), (None, "10")],
+        "199",
+        [("20", "1.60"), ("100", "1.35"), (None, "1.10")],
+        [("0.5", "8"), ("2", "7"), (None, "6")],
     )
     second = _growth_prices(
-        "349",
-        [("40", "1.50"), ("150", "1.15"), (None, "0.90")],
-        [("4", "13.50"), ("15", "12"), (None, "10")],
+        "229",
+        [("40", "1.50"), ("150", "1.25"), (None, "1.00")],
+        [("1", "7.50"), ("4", "6.50"), (None, "6")],
     )
     return DemoPlan(
         "growth",
@@ -79,25 +79,25 @@ def _growth() -> DemoPlan:
 
 def _growth_europe() -> DemoPlan:
     prices = _growth_prices(
-        "279",
-        [("20", "1.50"), ("100", "1.10"), (None, "0.85")],
-        [("2", "13"), ("10", "11"), (None, "9.50")],
+        "179",
+        [("20", "1.50"), ("100", "1.20"), (None, "1.00")],
+        [("0.5", "7.50"), ("2", "6.50"), (None, "5.50")],
     )
     return DemoPlan("growth-europe", "Growth Europe", "Growth in euros.", "EUR", (("", prices),))
 
 
 def _scale() -> DemoPlan:
     prices = (
-        _fee("900"),
+        _fee("390"),
         _tiered(
             "input",
             "Input tokens",
             "volume",
             "input_tokens",
-            [("50", "3.20"), ("250", "2.90"), (None, "2.60")],
+            [("50", "2.40"), ("100", "2.20"), (None, "2.00")],
             minimum="100",
         ),
-        _tiered("output", "Output tokens", "volume", "output_tokens", [("5", "18"), ("25", "16"), (None, "14")]),
+        _tiered("output", "Output tokens", "volume", "output_tokens", [("1", "12"), ("5", "11"), (None, "10")]),
         DemoPrice(
             "pages",
             "Pages extracted",
@@ -121,7 +121,7 @@ def _per_request() -> DemoPlan:
 
 
 def _per_request_japan() -> DemoPlan:
-    prices = (_fee("9800"), _requests("14"))
+    prices = (_fee("4900"), _requests("18"))
     return DemoPlan(
         "per-request-japan", "Per request Japan", "A fee and a price per call, in yen.", "JPY", (("", prices),)
     )

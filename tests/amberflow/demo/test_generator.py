@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from genai_prices import Usage, calc_price
 
-from amberflow.demo.company import UNKNOWN_MODEL, amber_cloud, latest_31st, months_before, recent_part
+from amberflow.demo.company import amber_cloud, recent_part
+from amberflow.demo.customers import UNKNOWN_MODEL
+from amberflow.demo.dates import latest_31st, months_before
 from amberflow.demo.generator import UNKNOWN_CUSTOMER, expected_calls, generate_events
 from amberflow.demo.model import Company, DemoEvent
 
