@@ -1,5 +1,6 @@
 """Reads usage: sums for rating, single events for drill-down, models without a rate for attention."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -60,7 +61,7 @@ def _usage_row(row: Sequence[Any]) -> UsageRow:
     return UsageRow(
         series=series,
         event_type=event_type,
-        dims=dimensions,
+        dims=json.loads(dimensions),
         day=day,
         events=events,
         quantities={name: amount for name, amount in zip(MEASURES, quantities, strict=True) if amount},

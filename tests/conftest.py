@@ -23,3 +23,15 @@ def quick_settings(settings):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def forgetful_ingestion():
+    """What ingestion remembers of committed rows must not outlive the test that made them."""
+    from metering.costbook.book import forget_book
+    from metering.ingest.resolve import forget
+    from metering.services.partitions import forget_partitions
+
+    forget()
+    forget_book()
+    forget_partitions()
