@@ -20,13 +20,15 @@ from invoicing.services.runs import finalize_due, rate_and_draft
 MONTHS_WAITING = 2
 # After midnight UTC on the 1st the month has begun everywhere on Earth.
 LAST_ZONE = timedelta(hours=13)
+DRAFTED_BEFORE = timedelta(days=5)
 
 
 def live_through(*, company: Company, now: datetime, report: Report) -> None:
     """Rate, draft, finalize and take payments for every month up to `now`."""
     moments = list(_billing_days(company, now))
     for moment in moments:
-        rate_and_draft(now=moment)
+        # The draft is there before its period ends, as it is when the tasks run every few minutes.
+        rate_and_draft(now=moment - DRAFTED_BEFORE)
         finalize_due(now=moment)
         _finalize_by_hand(company, moment)
         report.progress(f"{moment:%B %Y}: {Invoice.objects.exclude(status='draft').count()} final invoices")

@@ -7,7 +7,7 @@ from django.conf import settings
 from amberflow.demo import access, catalog
 from amberflow.demo.company import amber_cloud, recent_part
 from amberflow.demo.history import live_through
-from amberflow.demo.payments import pay_by_stripe, require_running
+from amberflow.demo.payments import has_standin, pay_by_stripe, require_running
 from amberflow.demo.progress import DemoLoad, begin_load, find_load, finish_load
 from amberflow.demo.report import Report
 from amberflow.demo.usage import load_usage
@@ -32,7 +32,8 @@ def load_demo(*, seed: int, today: date, now: datetime, fast: bool, report: Repo
     company = amber_cloud(load.today)
     if load.short:
         company = recent_part(company, SHORT_MONTHS)
-    else:
+    with_payments = has_standin() and not load.short
+    if with_payments:
         require_running()
     with report.step("Cost book"):
         book = import_cost_book()
@@ -47,7 +48,7 @@ def load_demo(*, seed: int, today: date, now: datetime, fast: bool, report: Repo
         load_usage(company=company, load=load, report=report)
     with report.step("Invoices"):
         live_through(company=company, now=now, report=report)
-    if not load.short:
+    if with_payments:
         with report.step("Stripe stand-in"):
             setup_stripe()
             pay_by_stripe(company=company, now=now, report=report)
