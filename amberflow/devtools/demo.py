@@ -75,6 +75,7 @@ class Demo:
             try:
                 if self.own_database:
                     with steps.step("Start the database") as notes:
+                        last.callback(self._say_what_became_of_the_database)
                         notes.append("started" if last.enter_context(devdb.in_use()) else "was running already")
                         if devdb.create_database():
                             notes.append("made a new, empty one")
@@ -83,8 +84,6 @@ class Demo:
                 self._watch()
             finally:
                 self._stop()
-        if self.own_database:
-            say("database " + ("still runs, for others who use it" if server_pid() else "stopped"))
 
     def _start(self, steps: Steps) -> None:
         with steps.step("Bring the tables up to date"):
@@ -154,6 +153,9 @@ class Demo:
         for child in reversed(self.children):
             child.stop()
             say(f"{child.name} stopped")
+
+    def _say_what_became_of_the_database(self) -> None:
+        say("database " + ("still runs, for others who use it" if server_pid() else "stopped"))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
