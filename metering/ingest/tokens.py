@@ -216,4 +216,6 @@ def _is_written_whole(value: Any) -> bool:
     """Whether a text or a number with a point says a whole number, like "12" or 12.0."""
     if isinstance(value, str):
         return value.isascii() and value.isdigit() and len(value) <= 20
-    return isinstance(value, Decimal) and value.adjusted() < 20 and value == value.to_integral_value()
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return False
+    return value.adjusted() < 20 and value == value.to_integral_value()
