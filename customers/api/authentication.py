@@ -66,6 +66,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             {"type": "apiKey", "in": "header", "name": "x-api-key"},
         ]
 
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        # One header or the other; a single entry with both names would ask for both.
+        return [{name: []} for name in self.name]
+
 
 def _sent_key(request: Request) -> str:
     scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")

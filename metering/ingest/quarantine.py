@@ -55,7 +55,7 @@ def _storable(value: Any) -> Any:
     """The value as the database's JSON can hold it: without NUL characters and without absurd exponents."""
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, Decimal) and value and abs(value.adjusted()) > _MAX_EXPONENT:
+    if isinstance(value, Decimal) and max(abs(value.adjusted()), abs(int(value.as_tuple().exponent))) > _MAX_EXPONENT:
         return str(value)
     if isinstance(value, dict):
         return {_text(name): _storable(part) for name, part in value.items()}
