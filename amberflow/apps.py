@@ -13,3 +13,9 @@ class AmberflowConfig(AppConfig):
 
 class AmberflowAdminConfig(AdminConfig):
     default_site = "amberflow.admin_site.AmberflowAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        from amberflow.admin_site import dress_third_party_admins
+
+        dress_third_party_admins()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from amberflow.lib.money import ZERO, use_money_context
 from metering.models import EventType
 from metering.reports import Window, cost_outside, total_usage_cost, window_costs
 from rating.engine.margin import margin
-from rating.models import BillingPeriod, RatedLine, Slice, UnbilledCost
+from rating.models import BillingPeriod, LateUsage, RatedLine, Slice, UnbilledCost
 from rating.services.inputs import cost_rate
 
 CUSTOMER = "customer"
@@ -199,6 +200,7 @@ def _tie_cost(scope: Scope, currency: str) -> Iterator[Tie]:
     carried = (
         ("Cost of rated lines", _sum(_slices(scope).filter(line__currency=currency), "cost")),
         ("Cost of usage without a price", _sum(_unbilled(scope).filter(period__in=own), "cost")),
+        ("Cost of usage that came after its invoice", _sum(LateUsage.objects.filter(period__in=own), "cost")),
     )
     converted = _windows(own, convert=True)
     inside = window_costs(windows=converted, start=scope.start, end=scope.end)
@@ -229,11 +231,12 @@ def _tie_cost(scope: Scope, currency: str) -> Iterator[Tie]:
 def _windows(periods: Iterable[BillingPeriod], *, convert: bool = False) -> list[Window]:
     """The days of the periods, each with the rate that rating used when `convert`; without a known rate, none."""
     windows = []
+    rate_on = cache(cost_rate)
     for period in periods:
         rate = None
         if convert and period.plan_version.currency != settings.COST_CURRENCY:
             try:
-                rate = cost_rate(period.plan_version.currency, period.start_date)
+                rate = rate_on(period.plan_version.currency, period.start_date)
             except DomainError:
                 continue
         customer_id = period.subscription.customer_id
@@ -246,7 +249,7 @@ def _periods(scope: Scope) -> QuerySet[BillingPeriod]:
     periods = BillingPeriod.objects.filter(start_date__lt=scope.end, end_date__gt=scope.start)
     if scope.customer_id is not None:
         periods = periods.filter(subscription__customer_id=scope.customer_id)
-    return periods.select_related("subscription")
+    return periods.select_related("subscription").defer("frozen_input")
 
 
 def _slices(scope: Scope) -> QuerySet[Slice]:

@@ -1,0 +1,20 @@
+from django.contrib import admin
+from simple_history.admin import SimpleHistoryAdmin
+
+from amberflow.admin_base import BaseAdmin
+from customers.models import Customer
+
+
+@admin.register(Customer)
+class CustomerAdmin(SimpleHistoryAdmin, BaseAdmin):
+    purpose = "Companies that are billed. Usage is reported under a customer's external id. Add the first one to begin."
+    list_display = ["name", "external_id", "email", "timezone"]
+    search_fields = ["=external_id", "=stripe_customer_id", "name__istartswith", "email__istartswith"]
+    search_help_text = "External id or Stripe id (whole), or the beginning of the name or e-mail"
+    list_filter = [("created_at", admin.DateFieldListFilter)]
+    readonly_fields = ["stripe_customer_id", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "external_id", "email"]}),
+        ("On invoices", {"fields": ["address", "tax_id", "timezone", "payment_term_days"]}),
+        ("Elsewhere", {"fields": ["stripe_customer_id", "created_at"]}),
+    ]

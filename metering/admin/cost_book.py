@@ -1,0 +1,132 @@
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Max
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from amberflow.admin_base import DateInput, ReadOnlyAdmin, TabularInline, display, list_url, quantity, render_page
+from amberflow.formats import exact_text
+from amberflow.lib.errors import DomainError
+from metering.models import CostModel, CostRate, Event
+from metering.models.event import CostState
+from metering.queries import uncosted_models
+from metering.services.cost_rates import add_cost_rate
+from metering.services.recost import recost_events
+
+
+class CostRateInline(TabularInline):
+    model = CostRate
+    fields = readonly_fields = ["unit", "shown_price", "above_input_tokens", "effective_from", "known_since", "source"]
+    can_delete = False
+    ordering = ["unit", "above_input_tokens", "-effective_from"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="Price")
+    def shown_price(self, rate: CostRate) -> str:
+        return f"{exact_text(rate.price, settings.COST_CURRENCY)} per {rate.per:,}"
+
+
+@admin.register(CostModel)
+class CostModelAdmin(ReadOnlyAdmin):
+    purpose = "What providers charge per model. Fill the book with: manage.py import_cost_book"
+    list_display = ["name", "provider", "rate_count", "latest_source"]
+    list_filter = ["provider"]
+    search_fields = ["name__icontains", "=provider"]
+    search_help_text = "Part of the model's name, or the provider (whole)"
+    fields = ["provider", "name", "created_at"]
+    inlines = [CostRateInline]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(rates_known=Count("rates"), source_of_rates=Max("rates__source"))
+
+    @display(description="Rates", ordering="rates_known")
+    def rate_count(self, model: CostModel) -> str:
+        return quantity(model.rates_known)
+
+    @display(description="Source", ordering="source_of_rates")
+    def latest_source(self, model: CostModel) -> str:
+        return model.source_of_rates
+
+
+class AddRateForm(forms.Form):
+    """Prices of one model per million tokens, in the cost book's currency."""
+
+    provider = forms.CharField(max_length=64, help_text="Like openai or anthropic.")
+    model = forms.CharField(max_length=200, help_text="The name as usage carries it.")
+    input_mtok = forms.DecimalField(label="Input, per million tokens", min_value=0, max_digits=38, decimal_places=18)
+    output_mtok = forms.DecimalField(label="Output, per million tokens", min_value=0, max_digits=38, decimal_places=18)
+    cache_read_mtok = forms.DecimalField(
+        label="Cached input, per million tokens",
+        min_value=0,
+        max_digits=38,
+        decimal_places=18,
+        required=False,
+        help_text="Empty: charged like other input.",
+    )
+    effective_from = forms.DateField(required=False, widget=DateInput(), help_text="Empty: since ever.")
+
+    def unit_prices(self) -> dict[str, Decimal]:
+        """The prices that were filled in, by unit."""
+        names = ("input_mtok", "output_mtok", "cache_read_mtok")
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
+
+
+@staff_member_required(login_url="admin:login")
+def uncosted_models_page(request: HttpRequest) -> HttpResponse:
+    """Models that usage names and the cost book doesn't know, and the form that adds their rates."""
+    if not request.user.has_perm("metering.view_costmodel"):
+        raise PermissionDenied
+    may_add = request.user.has_perm("metering.add_costrate")
+    first = {"provider": request.GET.get("provider", ""), "model": request.GET.get("model", "")}
+    form = AddRateForm(request.POST or None, initial=first)
+    if request.method == "POST" and not may_add:
+        raise PermissionDenied
+    if request.method == "POST" and form.is_valid():
+        try:
+            recosted = _add_and_recost(form)
+        except DomainError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        else:
+            messages.success(request, f"The rate is in the book, and {recosted:,} calls have their cost now.")
+            return redirect("admin:uncosted_models")
+    return render_page(
+        request,
+        "admin/metering/costmodel/uncosted.html",
+        title="Models without a cost rate",
+        models=[
+            {"row": row, "events": list_url(Event, cost_state__exact=CostState.NO_RATE.value, day=_days(row))}
+            for row in uncosted_models()
+        ],
+        form=form,
+        may_add=may_add,
+        chosen=bool(first["model"] or request.method == "POST"),
+        currency=settings.COST_CURRENCY,
+        today=timezone.now().date(),
+    )
+
+
+def _add_and_recost(form: AddRateForm) -> int:
+    values = form.cleaned_data
+    add_cost_rate(
+        provider=values["provider"],
+        model=values["model"],
+        unit_prices=form.unit_prices(),
+        effective_from=values["effective_from"],
+    )
+    return recost_events()
+
+
+def _days(row: Any) -> str:
+    return f"{row.first_day}..{row.last_day}"

@@ -1,0 +1,156 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from amberflow.admin_base import (
+    BaseAdmin,
+    Item,
+    Panel,
+    action,
+    add_panel,
+    change_url,
+    confirm,
+    display,
+    list_link,
+    object_link,
+    quantity,
+)
+from pricing.admin.plan import start_version
+from pricing.models import PlanVersion, Price
+from pricing.services.plans import find_problems, publish_version, retire_version
+
+STATUS_LABELS = {"Draft": "warning", "Published": "success", "Retired": "info"}
+
+
+@admin.register(PlanVersion)
+class PlanVersionAdmin(BaseAdmin):
+    purpose = "Sets of prices. A published version never changes; a change is a new version of the plan."
+    list_display = [
+        "version",
+        "plan_link",
+        "shown_status",
+        "currency",
+        "price_count",
+        "used_by",
+        "published_at",
+        "note",
+    ]
+    list_display_links = ["version"]
+    list_filter = [("status", ChoicesDropdownFilter), "plan", "currency"]
+    list_select_related = ["plan"]
+    search_fields = ["=plan__code", "plan__name__icontains"]
+    search_help_text = "Plan's code (whole), or part of its name"
+    fields = ["currency", "note"]
+    actions_detail = ["publish", "retire", "new_version"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                prices_known=Count("prices", distinct=True), subscriptions_known=Count("subscriptions", distinct=True)
+            )
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Versions are made from their plan, so that they get their number and the prices before."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:
+        if obj is not None and obj.status != PlanVersion.Status.DRAFT:
+            return False
+        return super().has_change_permission(request, obj)
+
+    @display(description="Version", ordering="number")
+    def version(self, version: PlanVersion) -> str:
+        return str(version)
+
+    @display(description="Plan", ordering="plan__name")
+    def plan_link(self, version: PlanVersion) -> str | None:
+        return object_link(version.plan)
+
+    @display(description="Status", ordering="status", label=STATUS_LABELS)
+    def shown_status(self, version: PlanVersion) -> str:
+        return version.get_status_display()
+
+    @display(description="Prices", ordering="prices_known")
+    def price_count(self, version: PlanVersion) -> str:
+        return list_link(Price, quantity(version.prices_known), plan_version__id__exact=version.pk)
+
+    @display(description="Subscriptions", ordering="subscriptions_known")
+    def used_by(self, version: PlanVersion) -> str:
+        return list_link(
+            "pricing_subscription", quantity(version.subscriptions_known), plan_version__id__exact=version.pk
+        )
+
+    @action(description="Publish", icon="publish", permissions=["publish"])
+    def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.get_queryset(request).get(pk=object_id)
+        problems = find_problems(version=version) if version.status == PlanVersion.Status.DRAFT else []
+
+        def run(_values: Any) -> str:
+            publish_version(version_id=version.pk)
+            return f"{version} is published: customers can be put on it, and it never changes."
+
+        ready = version.status == PlanVersion.Status.DRAFT and not problems
+        return confirm(
+            request,
+            title=f"Publish {version}",
+            text="A published version can be subscribed to, and can't be changed any more."
+            if ready
+            else "The version can't be published as it is.",
+            button="Publish",
+            items=[Item(str(version), note=f"{version.prices_known} prices", run=run)] if ready else [],
+            excluded=[Item(problem) for problem in problems]
+            or ([] if ready else [Item(str(version), note=f"is {version.get_status_display().lower()} already")]),
+            back=change_url(version),
+        )
+
+    @action(description="Retire", icon="archive", permissions=["publish"])
+    def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.get_queryset(request).get(pk=object_id)
+
+        def run(_values: Any) -> str:
+            retire_version(version_id=version.pk)
+            return f"{version} is retired."
+
+        return confirm(
+            request,
+            title=f"Retire {version}",
+            text="Nobody new can be put on a retired version; the subscriptions that have it keep it.",
+            button="Retire",
+            items=[Item(str(version), note=f"{version.subscriptions_known} subscriptions", run=run)],
+            back=change_url(version),
+        )
+
+    @action(description="New version", icon="add", permissions=["new_version"])
+    def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.get_queryset(request).get(pk=object_id)
+        return start_version(request, version.plan, back=change_url(version))
+
+    def has_new_version_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("pricing.add_planversion")
+
+    def has_publish_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("pricing.change_planversion")
+
+
+def _version_panel(request: HttpRequest, version: PlanVersion) -> Panel:
+    is_draft = version.status == PlanVersion.Status.DRAFT
+    return Panel(
+        "admin/pricing/planversion/version.html",
+        {
+            "version": version,
+            "is_draft": is_draft,
+            "problems": find_problems(version=version) if is_draft else [],
+            "prices": version.prices.select_related("meter").prefetch_related("tiers"),
+            "subscriptions": version.subscriptions.count(),
+            "may_add": is_draft and request.user.has_perm("pricing.add_price"),
+        },
+    )
+
+
+add_panel(PlanVersion, _version_panel)
