@@ -60,7 +60,8 @@ class Invoice(models.Model):
 
     push_state = models.CharField(max_length=16, choices=PushState, default=PushState.NOT_DUE)
     push_error = models.TextField(blank=True)
-    push_attempts = models.PositiveIntegerField(default=0)
+    push_attempts = models.PositiveIntegerField(default=0, help_text="How many have failed.")
+    push_retry_at = models.DateTimeField(null=True, help_text="When a failed push is tried again; empty: by a person.")
     stripe_invoice_id = models.CharField(max_length=64, blank=True, db_index=True)
     stripe_hosted_url = models.URLField(max_length=500, blank=True)
 

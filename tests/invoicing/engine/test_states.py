@@ -1,0 +1,47 @@
+"""The states of an invoice, all of their pairs."""
+
+import pytest
+
+from amberflow.lib.errors import DomainError
+from invoicing.engine.states import TRANSITIONS, can_become, check_transition
+from invoicing.models import InvoiceStatus
+
+POSSIBLE = {
+    ("draft", "open"),
+    ("open", "paid"),
+    ("open", "void"),
+    ("open", "uncollectible"),
+    ("uncollectible", "paid"),
+    ("uncollectible", "void"),
+}
+
+
+def test_the_engine_knows_the_states_that_are_stored():
+    assert set(TRANSITIONS) == set(InvoiceStatus.values)
+
+
+@pytest.mark.parametrize("current", InvoiceStatus.values)
+@pytest.mark.parametrize("wanted", InvoiceStatus.values)
+def test_every_pair_is_either_possible_or_refused(current, wanted):
+    if (current, wanted) in POSSIBLE:
+        check_transition(current, wanted)
+        assert can_become(current, wanted) is True
+        return
+    assert can_become(current, wanted) is False
+    with pytest.raises(DomainError) as caught:
+        check_transition(current, wanted)
+    assert caught.value.code == "wrong_status"
+    assert f"from {current} to {wanted}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "message"),
+    [
+        ("draft", "paid", "The invoice can't go from draft to paid: from draft it can only become open."),
+        ("void", "paid", "The invoice can't go from void to paid: void is its last state."),
+    ],
+)
+def test_the_refusal_says_what_is_possible(current, wanted, message):
+    with pytest.raises(DomainError) as caught:
+        check_transition(current, wanted)
+    assert caught.value.message == message
