@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -58,16 +59,17 @@ def _remember(months: set[date]) -> None:
         _ready.update(months)
 
 
-def _missing(cursor, months: Iterable[date]) -> list[date]:  # type: ignore[no-untyped-def]
+def _missing(cursor: Any, months: Iterable[date]) -> list[date]:
+    # The catalogue is read as a table: to_regclass may answer from before the lock was waited for.
     cursor.execute(
-        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL",
-        [[_name(month) for month in months]],
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = %s::regclass",
+        ["metering_event"],
     )
-    missing = {name for (name,) in cursor.fetchall()}
-    return sorted(month for month in months if _name(month) in missing)
+    attached = {name for (name,) in cursor.fetchall()}
+    return sorted(month for month in months if _name(month) not in attached)
 
 
-def _attach(cursor, month: date) -> None:  # type: ignore[no-untyped-def]
+def _attach(cursor: Any, month: date) -> None:
     name = _name(month)  # built from the date alone, so that it can stand in a statement
     cursor.execute(f"CREATE TABLE {name} (LIKE metering_event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
     cursor.execute(
