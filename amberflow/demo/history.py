@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
 from amberflow.demo.dates import months_before
 from amberflow.demo.model import Company, DemoCustomer
@@ -27,11 +28,8 @@ def live_through(*, company: Company, now: datetime, report: Report) -> None:
     """Rate, draft, finalize and take payments for every month up to `now`."""
     moments = list(_billing_days(company, now))
     for moment in moments:
-        # The draft is there before its period ends, as it is when the tasks run every few minutes.
-        rate_and_draft(now=moment - DRAFTED_BEFORE)
-        finalize_due(now=moment)
-        _finalize_by_hand(company, moment)
-        report.progress(f"{moment:%B %Y}: {Invoice.objects.exclude(status='draft').count()} final invoices")
+        _live_through_month(company, moment)
+        report.progress(f"until {moment:%B %Y}, {Invoice.objects.exclude(status='draft').count()} final invoices")
     _take_payments(company, finalized_before=moments[-1], now=now)
     rate_and_draft(now=now)
     finalize_due(now=now)
@@ -39,6 +37,14 @@ def live_through(*, company: Company, now: datetime, report: Report) -> None:
     drafts = Invoice.objects.filter(status=InvoiceStatus.DRAFT).count()
     paid = final.filter(status=InvoiceStatus.PAID).count()
     report.result(f"{final.count()} invoices, {paid} of them paid by transfer, {drafts} drafts")
+
+
+@transaction.atomic
+def _live_through_month(company: Company, moment: datetime) -> None:
+    # The draft is there before its period ends, as it is when the tasks run every few minutes.
+    rate_and_draft(now=moment - DRAFTED_BEFORE)
+    finalize_due(now=moment)
+    _finalize_by_hand(company, moment)
 
 
 def _billing_days(company: Company, now: datetime) -> Iterator[datetime]:
@@ -62,6 +68,7 @@ def _finalize_by_hand(company: Company, moment: datetime) -> None:
         finalize_invoice(invoice_id=invoice.pk, now=moment)
 
 
+@transaction.atomic
 def _take_payments(company: Company, *, finalized_before: datetime, now: datetime) -> None:
     """Bank transfers for all but the latest invoices, each after a delay that its customer is known for."""
     for position, customer in enumerate(company.customers):

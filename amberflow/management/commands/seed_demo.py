@@ -1,5 +1,6 @@
 """Loads the demo company and says how to get in."""
 
+import logging
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--fast", action="store_true", help="Only the last months, and without Stripe.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("django-q").setLevel(logging.WARNING)  # one line for each task that waits for the worker
         now = timezone.now()
         today = options["today"] or now.date()
         if today < now.date():
