@@ -45,13 +45,24 @@ class Child:
         self.process.wait()
 
 
-def spawn(name: str, words: list[str], *, env: dict[str, str]) -> Child:
-    """Starts a process whose output goes to `log/NAME.log`; the log before it is kept as `NAME.log.1`."""
+def spawn(name: str, words: list[str], *, env: dict[str, str], stdout: int | None = None) -> Child:
+    """Starts a process whose output goes to `log/NAME.log`; the log before it is kept as `NAME.log.1`.
+
+    `stdout`: a descriptor for its standard output, so that only standard error goes to the log.
+    """
     log = log_dir() / f"{name.replace(' ', '_')}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
     with log.open("wb") as out:
-        process = _popen(words, env=env, stdout=out.fileno(), stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amberflow.devtools.child", str(os.getpid()), *words],
+            cwd=CHECKOUT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out if stdout is None else stdout,
+            stderr=out,
+            start_new_session=True,
+        )
     return Child(name=name, process=process, log=log)
 
 
@@ -81,11 +92,13 @@ def run(name: str, words: list[str], *, env: dict[str, str]) -> None:
 
 
 def run_on_screen(name: str, words: list[str], *, env: dict[str, str], until: str) -> str:
-    """Runs a program to its end and shows its output up to the text `until`; returns the output from there on."""
+    """Runs a program to its end and shows its output up to the text `until`; returns the output from there on.
+
+    What it says on standard error goes to `log/NAME.log`. Raises ChildFailedError when it fails.
+    """
     ours, theirs = pty.openpty() if is_terminal() else os.pipe()
-    process = _popen(words, env=env, stdout=theirs, stderr=subprocess.STDOUT)
+    child = spawn(name, words, env=env, stdout=theirs)
     os.close(theirs)
-    child = Child(name=name, process=process, log=log_dir() / "unused")
     text, shown = "", 0
     try:
         while chunk := _read(ours):
@@ -94,12 +107,12 @@ def run_on_screen(name: str, words: list[str], *, env: dict[str, str], until: st
             if stop < 0 or stop > shown:
                 say(text[shown : stop if stop >= 0 else len(text)], end="")
                 shown = stop if stop >= 0 else len(text)
-        status = process.wait()
+        status = child.process.wait()
     finally:
         os.close(ours)
         child.stop()
     if status:
-        raise ChildFailedError(f"{name} {_ended(status)}.{text[shown:]}")
+        raise ChildFailedError(f"{name} {_ended(status)}.\n{tail(child.log)}")
     return text[text.find(until) :] if until in text else ""
 
 
@@ -118,19 +131,6 @@ def tail(log: Path, lines: int = 15) -> str:
     except OSError:
         said = []
     return "\n".join([f"  {log}:", *(f"    {line}" for line in said or ["(empty)"])])
-
-
-def _popen(words: list[str], *, env: dict[str, str], stdout: int, stderr: int) -> "subprocess.Popen[bytes]":
-    launcher = [sys.executable, "-m", "amberflow.devtools.child", str(os.getpid())]
-    return subprocess.Popen(
-        [*launcher, *words],
-        cwd=CHECKOUT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
 
 
 def _answers(address: str) -> bool:

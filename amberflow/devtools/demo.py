@@ -21,7 +21,7 @@ from amberflow.devtools.record import DemoRunsError, only_demo, remember, stop_o
 from amberflow.environment import env, integer, is_local, local_secret
 
 STANDIN_KEY = "sk_test_" + "standin" * 4
-MANAGE = [sys.executable, "manage.py"]
+COMMANDS = [sys.executable, "-m", "amberflow.devtools.manage"]
 
 
 class Demo:
@@ -70,7 +70,7 @@ class Demo:
         if self.standin:
             ensure_free(self.stripe_port, variable="AMBERFLOW_STRIPE_PORT")
         begin = time.monotonic()
-        steps = Steps(6 + self.own_database + self.standin + self._webhooks_reach_us())
+        steps = Steps(4 + self.own_database + self.standin)
         with contextlib.ExitStack() as last:
             try:
                 if self.own_database:
@@ -86,10 +86,9 @@ class Demo:
                 self._stop()
 
     def _start(self, steps: Steps) -> None:
-        with steps.step("Bring the tables up to date"):
-            run("migrate", [*MANAGE, "migrate", "--no-input"], env=self.env)
-        with steps.step("Collect static files"):
-            run("collectstatic", [*MANAGE, "collectstatic", "--no-input"], env=self.env)
+        with steps.step("Bring tables, static files and schedules up to date"):
+            words = ["migrate", "--no-input", "--", "collectstatic", "--no-input", "--", "setup_schedules"]
+            run("prepare", [*COMMANDS, *words], env=self.env)
         if self.standin:
             state = ["--state", str(home() / "stripe.sqlite3")]
             with steps.step("Start the Stripe stand-in"):
@@ -97,16 +96,11 @@ class Demo:
                 wait_for(self._spawn("Stripe stand-in", words), f"http://127.0.0.1:{self.stripe_port}/healthz")
         with steps.step("Start the web server"):
             wait_for(self._spawn("web server", self._web_server()), f"{self.address}/livez")
-        if self._webhooks_reach_us():
-            with steps.step("Tell Stripe where to send its webhooks"):
-                run("setup_stripe", [*MANAGE, "setup_stripe"], env=self.env)
         with steps.step("Load the demo company", streams=True):
-            seed = [*MANAGE, "seed_demo"]
-            self.ways_in = run_on_screen("seed_demo", seed, env=self.env, until="  Back office")
-        with steps.step("Write the schedules"):
-            run("setup_schedules", [*MANAGE, "setup_schedules"], env=self.env)
+            words = [*(["setup_stripe", "--"] if self._webhooks_reach_us() else []), "seed_demo"]
+            self.ways_in = run_on_screen("seed_demo", [*COMMANDS, *words], env=self.env, until="  Back office")
         with steps.step("Start the task worker"):
-            self._spawn("task worker", [*MANAGE, "qcluster"])
+            self._spawn("task worker", [sys.executable, "manage.py", "qcluster"])
 
     def _web_server(self) -> list[str]:
         granian = str(Path(sys.executable).with_name("granian"))
