@@ -23,5 +23,6 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     if invoice is None:
         raise Http404
     response = render(request, "invoicing/invoice.html", {"page": page_of(invoice=invoice)})
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response[name] = value
     return response

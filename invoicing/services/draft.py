@@ -30,6 +30,13 @@ def refresh_draft(*, period: BillingPeriod, now: datetime) -> Invoice | None:
     A period without lines and without unpriced usage has no draft: None, and a draft that it had is deleted. Safe
     beside itself. Raises DomainError when the period's invoice is final.
     """
+    invoice, _ = write_draft(period=period, now=now)
+    return invoice
+
+
+@transaction.atomic
+def write_draft(*, period: BillingPeriod, now: datetime) -> tuple[Invoice | None, bool]:
+    """`refresh_draft`, and whether anything was written."""
     # The period's row is always locked before the invoice's.
     BillingPeriod.objects.select_for_update().get(pk=period.pk)
     invoice = Invoice.objects.select_for_update().filter(period=period).first()
@@ -39,16 +46,17 @@ def refresh_draft(*, period: BillingPeriod, now: datetime) -> Invoice | None:
     if not rated and not period.unpriced_usage.exists():
         if invoice is not None:
             invoice.delete()
-        return None
+        return None, invoice is not None
     draft = assemble(rated.values(), currency=period.subscription.plan_version.currency)
     if invoice is None:
         invoice = Invoice.objects.create(
             customer_id=period.subscription.customer_id, period=period, currency=draft.currency, refreshed_at=now
         )
         add_event(invoice=invoice, at=now, text="Draft made.")
-    if not _is_current(invoice, draft, rated):
-        _write(invoice, draft, rated, now)
-    return invoice
+    elif _is_current(invoice, draft, rated):
+        return invoice, False
+    _write(invoice, draft, rated, now)
+    return invoice, True
 
 
 def _write(invoice: Invoice, draft: InvoiceDraft, rated: dict[str, RatedLine], now: datetime) -> None:

@@ -17,7 +17,7 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.money import from_minor
 from invoicing.models import Invoice
 from invoicing.services import report
-from invoicing.services.draft import refresh_draft
+from invoicing.services.draft import write_draft
 from invoicing.services.finalize import final_after, finalize_invoice
 from invoicing.services.report import RunRow, RunSummary
 from invoicing.stripe.push import push_invoice
@@ -139,10 +139,11 @@ def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, no
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
+            before = period.input_digest
             rated = rate_billing_period(period_id=period.pk, now=now)
             if not draft:
-                return RunRow(name, str(period), report.RATED if rated.rated_at == now else report.UNCHANGED)
-            invoice = refresh_draft(period=rated, now=now)
+                return RunRow(name, str(period), report.RATED if rated.input_digest != before else report.UNCHANGED)
+            invoice, written = write_draft(period=rated, now=now)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -153,7 +154,6 @@ def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, no
         return RunRow(name, str(period), report.FAILED, detail=_words(error))
     if invoice is None:
         return RunRow(name, str(period), report.NO_USAGE)
-    written = invoice.refreshed_at == now
     return RunRow(name, str(period), report.DRAFTED if written else report.UNCHANGED, _amount(invoice))
 
 

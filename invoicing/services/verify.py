@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from amberflow.lib.errors import DomainError
@@ -81,12 +82,16 @@ def _compare_lines(period: BillingPeriod, rated: RatedPeriod) -> Iterator[str]:
 
 
 def _compare_slices(where: str, row: RatedLine, line: EngineLine) -> Iterator[str]:
-    stored = {(part.day, part.series_id): part for part in Slice.objects.filter(line=row)}
-    computed = {(part.day, part.series): part for part in line.slices}
+    stored = {_name(part.day, part.series_id): part for part in Slice.objects.filter(line=row)}
+    computed = {_name(part.day, part.series): part for part in line.slices}
     yield from _missing(f"{where}: slice", stored.keys(), computed.keys())
-    for key in stored.keys() & computed.keys():
+    for key in sorted(stored.keys() & computed.keys()):
         wanted = {name: getattr(computed[key], name) for name in SLICE_FIELDS}
-        yield from _compare_fields(f"{where}: slice {key[0]} series {key[1]}", stored[key], wanted)
+        yield from _compare_fields(f"{where}: slice {key}", stored[key], wanted)
+
+
+def _name(day: date, series: int | None) -> str:
+    return f"{day}" if series is None else f"{day} series {series}"
 
 
 def _compare_invoice(invoice: Invoice, draft: InvoiceDraft) -> Iterator[str]:

@@ -13,7 +13,7 @@ from invoicing.services.finalize import finalize_invoice
 from invoicing.services.preview import preview_invoice
 from rating.models import BillingPeriod, RatedLine
 from rating.services.rate_period import rate_billing_period
-from tests.invoicing.conftest import AFTER_JULY, IN_JULY
+from tests.invoicing.company import AFTER_JULY, IN_JULY
 
 LATER = IN_JULY + timedelta(hours=1)
 

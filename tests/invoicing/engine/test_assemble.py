@@ -47,13 +47,13 @@ def test_a_group_is_described_in_the_order_of_the_price():
 
 
 def test_lines_that_dont_add_up_are_refused():
-    with pytest.raises(AssemblyError, match=r"line 'pages': 12.344 - 2.344 \+ 0.01 is not 10; rate the period again"):
+    with pytest.raises(AssemblyError, match=r"line 'pages': 12\.344 - 2\.344 \+ 0\.01 is not 10; rate the"):
         assemble([Line(adjustment_amount=Decimal("0.01"))], currency="USD")
 
 
 def test_an_amount_finer_than_the_minor_unit_is_refused():
     line = Line(list_amount=Decimal("10.005"), discount_amount=Decimal(0), amount=Decimal("10.005"))
-    with pytest.raises(AssemblyError, match="line 'pages': 10.005 USD is finer than the minor unit 0.01"):
+    with pytest.raises(AssemblyError, match=r"line 'pages': 10\.005 USD is finer than the minor unit 0\.01"):
         assemble([line], currency="USD")
 
 
