@@ -35,13 +35,18 @@ def acme():
 
 @pytest.fixture
 def months():
-    """Partitions made by a test are dropped with it; the other tests find an empty table."""
+    """No partition before the test, and none of its own after it."""
+    drop_partitions()
     yield
-    connection.ensure_connection()
+    drop_partitions()
+
+
+def drop_partitions():
     with connection.cursor() as cursor:
         cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'metering_event'::regclass")
         for (name,) in cursor.fetchall():
             cursor.execute(f"DROP TABLE {name}")
+    forget_partitions()
 
 
 def calls(count):
