@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Page, Paginator
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,13 +23,13 @@ from unfold.admin import TabularInline as UnfoldTabularInline
 from unfold.decorators import action, display
 
 from amberflow.lib.errors import DomainError
-from amberflow.lib.money import from_minor
+from amberflow.lib.money import from_minor, plain
 from amberflow.templatetags import back_office
 
 __all__ = [
     "BaseAdmin",
     "DateInput",
-    "FixedCountPaginator",
+    "InfinitePaginator",
     "Item",
     "Panel",
     "ReadOnlyAdmin",
@@ -117,9 +118,10 @@ PanelFunction = Callable[[HttpRequest, Any], Panel | None]
 _panels: dict[str, list[PanelFunction]] = {}
 
 
-def add_panel(model: type[Model], function: PanelFunction) -> None:
-    """Show what `function(request, object)` returns on the pages of a model, after the panels added before."""
-    _panels.setdefault(model._meta.label, []).append(function)
+def add_panel(model: type[Model], function: PanelFunction, *, first: bool = False) -> None:
+    """Show what `function(request, object)` returns on the pages of a model, after (or before) those added so far."""
+    panels = _panels.setdefault(model._meta.label, [])
+    panels.insert(0 if first else len(panels), function)
 
 
 def _panels_of(request: HttpRequest, obj: Model) -> list[Panel]:
@@ -145,14 +147,15 @@ def add_column(model: type[Model], function: Callable[[Any], Any], *, prefetch: 
 
 
 # --- admin classes -------------------------------------------------------------------------------------------
-class FixedCountPage(Page):
+class NextPage(Page):
     """There is a next page as long as this one is full."""
 
     def has_next(self) -> bool:
         return len(self.object_list) == self.paginator.per_page
 
 
-class FixedCountPaginator(Paginator):
+# The name is what unfold's page title looks at, so that it doesn't show the made-up count.
+class InfinitePaginator(Paginator):
     """Pages of a table that is too large to be counted."""
 
     template_name = "unfold/helpers/pagination_infinite.html"
@@ -162,23 +165,39 @@ class FixedCountPaginator(Paginator):
         return 9_999_999
 
     def _get_page(self, *args: Any, **options: Any) -> Page:
-        return FixedCountPage(*args, **options)
+        return NextPage(*args, **options)
 
 
-class TabularInline(UnfoldTabularInline):
+class PlainDecimalField(forms.DecimalField):
+    """A number without the zeros that its column would pad it with."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return plain(value) if isinstance(value, Decimal) else value
+
+
+class PlainNumbers:
+    """Forms whose numbers are PlainDecimalFields."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if isinstance(db_field, models.DecimalField):
+            options["form_class"] = PlainDecimalField
+        return super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]  # of the admin class
+
+
+class TabularInline(PlainNumbers, UnfoldTabularInline):
     """Rows of another model on an object's page."""
 
     extra = 0
     show_change_link = False
 
 
-class StackedInline(UnfoldStackedInline):
+class StackedInline(PlainNumbers, UnfoldStackedInline):
     """Forms of another model on an object's page."""
 
     extra = 0
 
 
-class BaseAdmin(ModelAdmin):
+class BaseAdmin(PlainNumbers, ModelAdmin):
     """A model in the back office. `purpose` tells, on an empty list, what it is for and what fills it."""
 
     purpose = ""
@@ -186,7 +205,6 @@ class BaseAdmin(ModelAdmin):
     list_per_page = 50
     list_filter_submit = True
     list_fullwidth = True
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     change_form_outer_before_template = "admin/amberflow/panels.html"
 

@@ -130,6 +130,7 @@ MIGRATION_MODULES = {"djstripe": "amberflow.djstripe_migrations"}
 
 # --- language, time, static files ----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["amberflow.locale_formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"

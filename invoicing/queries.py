@@ -83,6 +83,7 @@ class Attention:
     title: str
     count: int
     unit: str
+    units: str
     explanation: str
     url: str
     action: str
@@ -121,6 +122,7 @@ def _failed_pushes() -> Attention | None:
         title="Invoices that Stripe did not take",
         count=sum(row["count"] for row in sums),
         unit="invoice",
+        units="invoices",
         explanation="The customer can't pay them there until the push succeeds. Each says what Stripe answered.",
         url=_list_url("invoicing_invoice_changelist", push_state__exact=PushState.FAILED.value),
         action="Look and retry",
@@ -137,6 +139,7 @@ def _problem_periods() -> Attention | None:
         title="Billing periods that could not be rated",
         count=problems.count,
         unit="period",
+        units="periods",
         explanation=problems.example,
         url=_list_url("rating_billingperiod_changelist", problem="yes"),
         action="Open the periods",
@@ -152,6 +155,7 @@ def _unpriced() -> Attention | None:
         title="Usage without a price",
         count=sum(summary.rows for summary in summaries),
         unit="kind of usage",
+        units="kinds of usage",
         explanation="No price of the customer's plan selects it. It is not billed as 0; it is not billed at all.",
         url=_list_url("rating_unpricedusage_changelist"),
         action="See which plan needs a price",
@@ -170,6 +174,7 @@ def _uncosted() -> Attention | None:
         title="Models without a cost rate",
         count=len(models),
         unit="model",
+        units="models",
         explanation=f"{number_text(calls)} calls of {names}{' and others' if len(models) > 3 else ''}: their cost is "
         "unknown, so margins look too high.",
         url=_list_url("uncosted_models"),
@@ -190,6 +195,7 @@ def _late_usage() -> Attention | None:
         title="Usage that came after its invoice was final",
         count=sum(row["count"] for row in sums),
         unit="period",
+        units="periods",
         explanation="The invoice stays as it is. The amount is what it would have been more.",
         url=_list_url("rating_lateusage_changelist", dismissed_at__isempty=1),
         action="Decide what to do",
@@ -207,6 +213,7 @@ def _rejected() -> Attention | None:
         title="Rejected events",
         count=sum(row["count"] for row in reasons),
         unit="event",
+        units="events",
         explanation=f"Kept and not billed: {listed}{' and others' if len(reasons) > 4 else ''}.",
         url=_list_url("metering_rejectedevent_changelist", status__exact=RejectedEvent.Status.OPEN.value),
         action="Fix and send again",
@@ -225,6 +232,7 @@ def _without_subscription(now: datetime) -> Attention | None:
         title="Customers with usage but no subscription",
         count=len(customers),
         unit="customer",
+        units="customers",
         explanation=f"Nobody is billed for it: {names}{' and others' if len(customers) > 3 else ''}.",
         url=_customers_url(customers),
         action="Put them on a plan",
@@ -257,6 +265,7 @@ def _overdue(now: datetime) -> Attention | None:
         title="Overdue invoices",
         count=sum(each.count for each in overdue),
         unit="invoice",
+        units="invoices",
         explanation=f"Open after their due date; the oldest was due on {oldest:%-d %B %Y}.",
         url=_list_url("invoicing_invoice_changelist", state="overdue"),
         action="Remind, or record a payment",
@@ -274,6 +283,7 @@ def _failed_tasks(now: datetime) -> Attention | None:
         title="Background tasks that failed in the last 7 days",
         count=count,
         unit="task",
+        units="tasks",
         explanation=f"The latest is {latest.func}. Tasks are safe to run again.",
         url=_list_url("django_q_failure_changelist"),
         action="Look and resubmit",

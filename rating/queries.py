@@ -42,6 +42,7 @@ class MarginRow:
     values: Group
     list_amount: Decimal
     discount: Decimal
+    adjustment: Decimal
     net: Decimal
     cost: Decimal
     margin: Decimal
@@ -93,15 +94,15 @@ def margin_rows(*, scope: Scope, by: Sequence[str] = ()) -> list[MarginRow]:
     `by` names dimensions, or CUSTOMER, LINE, MONTH. All cost is in it: of billed usage, of usage that no
     price selects, and (in the cost book's currency) of usage outside any billing period.
     """
-    sums: dict[tuple[str, Group], list[Decimal]] = defaultdict(lambda: [ZERO] * 4)
+    sums: dict[tuple[str, Group], list[Decimal]] = defaultdict(lambda: [ZERO] * 5)
     for currency, values, amounts in _all_parts(scope, by):
         total = sums[currency, values]
         for n, amount in enumerate(amounts):
             total[n] += amount
     rows = [
-        MarginRow(currency, values, listed, discount, net, cost, *margin(net, cost))
-        for (currency, values), (listed, discount, net, cost) in sums.items()
-        if listed or discount or net or cost
+        MarginRow(currency, values, listed, discount, adjustment, net, cost, *margin(net, cost))
+        for (currency, values), (listed, discount, adjustment, net, cost) in sums.items()
+        if listed or discount or adjustment or net or cost
     ]
     return sorted(rows, key=lambda row: (row.currency, row.margin, [str(value) for value in row.values]))
 
@@ -119,17 +120,18 @@ def find_ties(*, scope: Scope, currency: str) -> list[Tie]:
 
 # --- sums ----------------------------------------------------------------------------------------------------
 def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tuple[Decimal, ...]]]:
-    """(currency, group, (list, discount, net, cost)) from slices, unbilled cost and usage outside any period."""
+    """(currency, group, amounts as in MarginRow) from slices, unbilled cost and usage outside any period."""
     keys = [f"key_{n}" for n in range(len(by))]
     counted = ~Q(line__period_id__in=scope.voided_periods)
     slices = _grouped(_slices(scope), by, currency="line__currency", period="line__period", line=F("line__name"))
     for row in slices.annotate(
         listed=Sum("gross", filter=counted, default=ZERO),
         taken=Sum("discount", filter=counted, default=ZERO),
+        changed=Sum("adjustment", filter=counted, default=ZERO),
         earned=Sum("net", filter=counted, default=ZERO),
         spent=Sum("cost"),
     ):
-        amounts = (row["listed"], row["taken"], row["earned"], row["spent"])
+        amounts = (row["listed"], row["taken"], row["changed"], row["earned"], row["spent"])
         yield row["in_currency"], tuple(row[key] for key in keys), amounts
     unbilled = _grouped(
         _unbilled(scope),
@@ -139,7 +141,7 @@ def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tu
         line=Value("Not billed", output_field=TextField()),
     )
     for row in unbilled.annotate(spent=Sum("cost")):
-        yield row["in_currency"], tuple(row[key] for key in keys), (ZERO, ZERO, ZERO, row["spent"])
+        yield row["in_currency"], tuple(row[key] for key in keys), (ZERO, ZERO, ZERO, ZERO, row["spent"])
     yield from _outside_parts(scope, by)
 
 
@@ -173,7 +175,7 @@ def _outside_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group
     for row in found:
         known = {CUSTOMER: row.customer_id, LINE: "Outside any billing period", MONTH: row.month}
         values = {**known, **dict(zip(names, row.values, strict=True))}
-        yield settings.COST_CURRENCY, tuple(values[name] for name in by), (ZERO, ZERO, ZERO, row.cost)
+        yield settings.COST_CURRENCY, tuple(values[name] for name in by), (ZERO, ZERO, ZERO, ZERO, row.cost)
 
 
 # --- ties ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from amberflow import formats
-from amberflow.lib.money import from_minor
+from amberflow.lib.money import from_minor, round_to_minor
 
 register = template.Library()
 
@@ -20,6 +20,18 @@ def money(amount: Decimal | None, currency: str) -> dict[str, Any]:
         "text": formats.money_text(amount, currency),
         "exact": formats.exact_text(amount, currency),
         "negative": negative,
+        "zero": not amount,
+    }
+
+
+@register.inclusion_tag("admin/amberflow/number.html")
+def change(amount: Decimal, currency: str) -> dict[str, Any]:
+    """What minimum, maximum or rounding changed an amount by: fractions of the minor unit show as none."""
+    rounded = round_to_minor(amount, currency)
+    return {
+        "text": formats.money_text(rounded, currency),
+        "exact": formats.exact_text(amount, currency),
+        "zero": not rounded,
     }
 
 
@@ -32,7 +44,7 @@ def money_minor(amount_minor: int | None, currency: str) -> dict[str, Any]:
 @register.inclusion_tag("admin/amberflow/number.html")
 def quantity(number: Decimal | int | None, unit: str = "") -> dict[str, Any]:
     """A quantity with its unit."""
-    return {"text": formats.number_text(number, unit), "exact": "", "negative": False}
+    return {"text": formats.number_text(number, unit), "exact": "", "negative": False, "zero": not number}
 
 
 @register.inclusion_tag("admin/amberflow/number.html")
@@ -55,6 +67,18 @@ def exact(amount: Decimal | None, unit: str = "") -> str:
 
 
 @register.filter
+def full_money(amount: str | Decimal, currency: str) -> str:
+    """All digits of an amount, which an explanation holds as text."""
+    return formats.full_money_text(Decimal(amount), currency)
+
+
+@register.filter
+def days(period: Any) -> str:
+    """The days of a billing period."""
+    return formats.days_text(period.start_date, period.end_date)
+
+
+@register.filter
 def dimensions(values: dict[str, str]) -> str:
     """Dimension values in one line."""
     return " · ".join(str(value) for value in values.values() if value) or "all usage"
@@ -68,5 +92,11 @@ def pretty_json(value: Any) -> str:
 
 @register.filter
 def unit_of(scale: Decimal, unit: str) -> str:
-    """What a unit price is for: token, or 1,000,000 × token."""
-    return unit if scale == 1 else formats.number_text(scale, f"× {unit}")
+    """What a unit price is for: token, or 1,000,000 tokens."""
+    return unit if scale == 1 else formats.number_text(scale, unit)
+
+
+@register.filter
+def number(value: Decimal | int) -> str:
+    """A number alone, inside a sentence."""
+    return formats.number_text(value)

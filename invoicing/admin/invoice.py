@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from amberflow.admin_base import Item, ReadOnlyAdmin, change_url, confirm, display, money_minor, object_link
-from amberflow.formats import minor_text
+from amberflow.formats import days_text, minor_text
 from invoicing.admin.invoice_actions import ACTIONS, InvoiceAction
 from invoicing.models import Invoice, InvoiceStatus
 
@@ -74,7 +74,10 @@ class InvoiceAdmin(ReadOnlyAdmin):
     search_help_text = "Number, Stripe id or customer's external id (whole), or the beginning of the customer's name"
     date_hierarchy = "issued_on"
     actions = ["finalize_selected", "refresh_selected", "retry_selected", "void_selected"]
-    fields = ["public_id", "stripe_invoice_id", "push_state", "push_attempts", "created_at", "refreshed_at"]
+    fieldsets = [
+        ("Stripe", {"fields": ["stripe_invoice_id", "push_state", "push_attempts"]}),
+        ("Record", {"fields": ["public_id", "created_at", "refreshed_at"]}),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("period__frozen_input")
@@ -126,7 +129,8 @@ class InvoiceAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not request.user.has_perm(action.permission):
             raise PermissionDenied
-        possible = [invoice for invoice in invoices if action.is_possible(invoice)]
+        obstacles = {invoice.pk: _obstacle(action, invoice) for invoice in invoices}
+        possible = [invoice for invoice in invoices if not obstacles[invoice.pk]]
         return confirm(
             request,
             title=f"{action.title}: {possible[0] if len(possible) == 1 else f'{len(possible)} invoices'}",
@@ -134,9 +138,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             button=action.title,
             items=[_item(request, action, invoice) for invoice in possible],
             excluded=[
-                Item(_name(invoice), note=f"is {invoice.get_status_display().lower()}")
-                for invoice in invoices
-                if invoice not in possible
+                Item(_name(invoice), note=obstacles[invoice.pk]) for invoice in invoices if obstacles[invoice.pk]
             ],
             total=_totals(possible),
             back=back,
@@ -159,7 +161,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="period__start_date")
     def period_link(self, invoice: Invoice) -> str | None:
-        return object_link(invoice.period)
+        return object_link(invoice.period, days_text(invoice.period.start_date, invoice.period.end_date))
 
     @display(description="Total", ordering="total_minor")
     def shown_total(self, invoice: Invoice) -> str:
@@ -195,9 +197,16 @@ def _name(invoice: Invoice) -> str:
     return f"{invoice} · {invoice.customer.name}"
 
 
+def _obstacle(action: InvoiceAction, invoice: Invoice) -> str:
+    if not action.is_possible(invoice):
+        return f"is {invoice.get_status_display().lower()}"
+    return action.obstacle(invoice)
+
+
 def _item(request: HttpRequest, action: InvoiceAction, invoice: Invoice) -> Item:
     run: Callable[[Any], str] = lambda values: action.run(request, invoice, values)  # noqa: E731
-    return Item(_name(invoice), note=minor_text(invoice.total_minor, invoice.currency), run=run)
+    notes = [action.warning(invoice), minor_text(invoice.total_minor, invoice.currency)]
+    return Item(_name(invoice), note=" · ".join(filter(None, notes)), run=run)
 
 
 def _totals(invoices: list[Invoice]) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from amberflow.admin_base import DateInput, ReasonForm
 from invoicing.models import Invoice, InvoiceStatus, PushState
 from invoicing.services.draft import refresh_draft
-from invoicing.services.finalize import finalize_invoice
+from invoicing.services.finalize import final_after, finalize_invoice
 from invoicing.services.links import rotate_link
 from invoicing.services.payment import record_payment
 from invoicing.services.push import retry_push
@@ -55,6 +55,10 @@ class InvoiceAction:
     permission: str
     is_possible: Callable[[Invoice], bool]
     run: Run
+    # Why it can't be done with this invoice although its state allows it; empty when it can.
+    obstacle: Callable[[Invoice], str] = lambda invoice: ""
+    # What the person should know of this invoice before agreeing.
+    warning: Callable[[Invoice], str] = lambda invoice: ""
     form_class: type[forms.Form] | None = None
     in_bulk: bool = False
     main: bool = False
@@ -110,6 +114,26 @@ def _rotate(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -
     return f"{invoice} has a new customer link; the old one is dead."
 
 
+def _not_over(invoice: Invoice) -> str:
+    period = invoice.period
+    if timezone.now() >= period.period_end:
+        return ""
+    return f"its period runs until {period.period_end:%Y-%m-%d %H:%M} UTC"
+
+
+def _finalize_warning(invoice: Invoice) -> str:
+    warnings = []
+    waits_until = final_after(invoice=invoice, period=invoice.period)
+    if timezone.now() < waits_until:
+        warnings.append(f"waits for late usage until {waits_until:%Y-%m-%d %H:%M} UTC")
+    unpriced = invoice.period.unpriced_usage.count()
+    if unpriced:
+        warnings.append(f"{unpriced} kinds of usage have no price")
+    if invoice.period.problem:
+        warnings.append("its last rating failed")
+    return ", ".join(warnings)
+
+
 def _has_status(*statuses: InvoiceStatus) -> Callable[[Invoice], bool]:
     return lambda invoice: invoice.status in statuses
 
@@ -125,6 +149,8 @@ ACTIONS = {
             permission=FINALIZE,
             is_possible=_has_status(InvoiceStatus.DRAFT),
             run=_finalize,
+            obstacle=_not_over,
+            warning=_finalize_warning,
             form_class=FinalizeForm,
             in_bulk=True,
             main=True,

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from amberflow.admin_base import list_url, render_page
-from amberflow.formats import money_text
+from amberflow.formats import NONE, money_text
 from amberflow.lib.money import plain, use_money_context
 from customers.models import Customer
 from invoicing.queries import tie_invoices, voided_periods
@@ -86,6 +86,7 @@ def margin_page(request: HttpRequest) -> HttpResponse:
         uncosted=total_usage_cost(start=scope.start, end=scope.end, customer_id=scope.customer_id).uncosted_events,
         csv_url=f"{reverse('admin:margin_csv')}?{urlencode(choice.parameters)}",
         last_day=choice.days.end - timedelta(days=1),
+        previous_last_day=choice.days.previous_end - timedelta(days=1),
     )
 
 
@@ -102,10 +103,10 @@ def margin_csv(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="margin-{choice.days.start}-{choice.days.end}.csv"'
     writer = csv.writer(response)
-    amounts = ["list_amount", "discount", "net_revenue", "cost", "margin", "margin_percent"]
+    amounts = ["list_amount", "discount", "adjustment", "net_revenue", "cost", "margin", "margin_percent"]
     writer.writerow([*choice.by, "currency", *amounts])
     for row in rows:
-        figures = (row.list_amount, row.discount, row.net, row.cost, row.margin, row.percent)
+        figures = (row.list_amount, row.discount, row.adjustment, row.net, row.cost, row.margin, row.percent)
         writer.writerow(
             [
                 *(harmless(cell) for cell in names(row.values)),
@@ -207,10 +208,8 @@ def _read_choice(request: HttpRequest) -> tuple[Choice, dict[str, MarginRow]]:
 
 
 def main_currency(totals: dict[str, MarginRow]) -> str:
-    """The one with the most revenue; the cost book's when there is none."""
-    if not totals:
-        return settings.COST_CURRENCY
-    return max(totals.values(), key=lambda row: (row.net, row.currency == settings.COST_CURRENCY)).currency
+    """The cost book's, since amounts of several currencies can't be compared; without any in it, the first."""
+    return settings.COST_CURRENCY if settings.COST_CURRENCY in totals or not totals else min(totals)
 
 
 def _total_of(days: DayRange, customer: Customer | None, currency: str) -> MarginRow | None:
@@ -219,12 +218,13 @@ def _total_of(days: DayRange, customer: Customer | None, currency: str) -> Margi
 
 
 def _read_days(request: HttpRequest, today: date) -> DayRange:
+    code = request.GET.get("range", "custom")
     try:
         start = date.fromisoformat(request.GET.get("start", ""))
         last = date.fromisoformat(request.GET.get("end", ""))
     except ValueError:
-        return named_range(request.GET.get("range", "month"), today=today)
-    return custom_range(start, max(start, last))
+        return named_range(code, today=today)
+    return custom_range(start, max(start, last)) if code == "custom" else named_range(code, today=today)
 
 
 def _groupings() -> list[tuple[str, str]]:
@@ -244,13 +244,13 @@ def _names(rows: Sequence[MarginRow], by: Sequence[str]) -> Any:
         return list(_cells(values))
 
     def _cells(values: Sequence[Any]) -> Iterator[str]:
-        for name, value in zip(by, values, strict=True):
-            if name == CUSTOMER:
+        for n, (name, value) in enumerate(zip(by, values, strict=True)):
+            if value is FIXED_FEE:
+                yield NONE if FIXED_FEE in values[:n] else "Fixed fees"
+            elif name == CUSTOMER:
                 yield customers[value]
             elif name == MONTH:
                 yield f"{value:%B %Y}"
-            elif value is FIXED_FEE:
-                yield "Fixed fees"
             else:
                 yield str(value) or "(not reported)"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -71,13 +70,7 @@ def _lines(invoice: Invoice) -> Iterator[dict[str, Any]]:
             "cost": line.rated_line.cost,
             "margin": left,
             "percent": percent,
-            "unit_amount": _per_unit(amount, line.quantity),
         }
-
-
-@use_money_context()
-def _per_unit(amount: Decimal, quantity: Decimal) -> Decimal | None:
-    return amount / quantity if quantity else None
 
 
 @use_money_context()
@@ -168,7 +161,7 @@ def _invoice_of(period: BillingPeriod) -> str | None:
 _invoice_of.short_description = "Invoice"  # type: ignore[attr-defined]  # how Django names a column
 
 add_panel(Invoice, _invoice_panel)
-add_panel(Customer, _customer_figures)
+add_panel(Customer, _customer_figures, first=True)
 add_panel(Customer, _customer_invoices)
 add_panel(Subscription, _subscription_invoices)
 add_panel(BillingPeriod, _period_invoice)

@@ -25,6 +25,7 @@ class CostRateInline(TabularInline):
     model = CostRate
     fields = readonly_fields = ["unit", "shown_price", "above_input_tokens", "effective_from", "known_since", "source"]
     can_delete = False
+    hide_title = True
     ordering = ["unit", "above_input_tokens", "-effective_from"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from amberflow.admin_base import (
-    FixedCountPaginator,
+    InfinitePaginator,
     Panel,
     ReadOnlyAdmin,
     add_column,
@@ -77,10 +77,11 @@ class EventAdmin(ReadOnlyAdmin):
         "Every call and other usage that was accepted, newest first. Choose more days in the filters, or send the "
         "first event to POST /api/v1/usage."
     )
-    paginator = FixedCountPaginator
+    paginator = InfinitePaginator
     list_per_page = 100
+    show_full_result_count = False
     list_display = [
-        "occurred_at",
+        "time",
         "customer",
         "event_type",
         "usage_of",
@@ -89,7 +90,7 @@ class EventAdmin(ReadOnlyAdmin):
         "shown_cost",
         "state",
     ]
-    list_display_links = ["occurred_at"]
+    list_display_links = ["time"]
     list_filter = [
         DayFilter,
         ("series__customer", AutocompleteSelectFilter),
@@ -103,6 +104,10 @@ class EventAdmin(ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         allowed = {"series", "series__id__exact", "series__customer__id__exact", "series__event_type__id__exact"}
         return lookup in allowed or super().lookup_allowed(lookup, value, request)
+
+    @display(description="Time (UTC)")
+    def time(self, event: Event) -> str:
+        return f"{event.occurred_at:%Y-%m-%d %H:%M:%S}"
 
     @display(description="Customer")
     def customer(self, event: Event) -> str | None:
@@ -137,8 +142,8 @@ class EventAdmin(ReadOnlyAdmin):
         return event.batch.source
 
     @display(description="Received at")
-    def received_at(self, event: Event) -> datetime:
-        return event.batch.received_at
+    def received_at(self, event: Event) -> str:
+        return f"{event.batch.received_at:%Y-%m-%d %H:%M:%S} UTC"
 
     @display(description="API key")
     def api_key(self, event: Event) -> str | None:

@@ -109,7 +109,7 @@ class PlanVersionAdmin(BaseAdmin):
             back=change_url(version),
         )
 
-    @action(description="Retire", icon="archive", permissions=["publish"])
+    @action(description="Retire", icon="archive", permissions=["retire"])
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.get_queryset(request).get(pk=object_id)
 
@@ -135,7 +135,18 @@ class PlanVersionAdmin(BaseAdmin):
         return request.user.has_perm("pricing.add_planversion")
 
     def has_publish_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("pricing.change_planversion")
+        return _may_change(request) and _has_status(object_id, PlanVersion.Status.DRAFT)
+
+    def has_retire_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return _may_change(request) and _has_status(object_id, PlanVersion.Status.PUBLISHED)
+
+
+def _may_change(request: HttpRequest) -> bool:
+    return request.user.has_perm("pricing.change_planversion")
+
+
+def _has_status(version_id: Any, status: str) -> bool:
+    return version_id is None or PlanVersion.objects.filter(pk=version_id, status=status).exists()
 
 
 def _version_panel(request: HttpRequest, version: PlanVersion) -> Panel:

@@ -53,6 +53,15 @@ class PriceAdmin(BaseAdmin):
             options["queryset"] = PlanVersion.objects.filter(status=PlanVersion.Status.DRAFT).select_related("plan")
         return super().formfield_for_foreignkey(db_field, request, **options)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:
+        """Of a price that can't change any more the panel above tells everything else."""
+        if obj is None or self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        return [(None, {"fields": ["key", "sort_order"]})]
+
+    def get_inlines(self, request: HttpRequest, obj: Price | None) -> Any:
+        return self.inlines if obj is None or self.has_change_permission(request, obj) else []
+
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> list[str]:
         return ["plan_version"] if obj is not None else []
 

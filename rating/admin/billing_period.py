@@ -6,6 +6,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 
 from amberflow.admin_base import Panel, ReadOnlyAdmin, add_panel, display, list_url, object_link
+from amberflow.formats import days_text
 from pricing.models import Subscription
 from rating.engine.margin import margin
 from rating.models import BillingPeriod
@@ -48,7 +49,7 @@ class BillingPeriodAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="start_date")
     def dates(self, period: BillingPeriod) -> str:
-        return str(period)
+        return days_text(period.start_date, period.end_date)
 
     @display(description="Customer", ordering="subscription__customer__name")
     def customer(self, period: BillingPeriod) -> str | None:

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from amberflow.admin_base import Item, ReadOnlyAdmin, ReasonForm, confirm, display, money, object_link, quantity
-from amberflow.formats import money_text
+from amberflow.formats import days_text, money_text
 from rating.models import LateUsage
 from rating.services.late_usage import dismiss_late_usage
 
@@ -28,7 +28,7 @@ class LateUsageAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="period__start_date")
     def period_link(self, late: LateUsage) -> str | None:
-        return object_link(late.period)
+        return object_link(late.period, days_text(late.period.start_date, late.period.end_date))
 
     @display(description="Customer", ordering="period__subscription__customer__name")
     def customer(self, late: LateUsage) -> str | None:

@@ -18,6 +18,7 @@ from amberflow.admin_base import (
     percent,
     quantity,
 )
+from amberflow.formats import days_text
 from rating.engine.margin import margin
 from rating.models import RatedLine, Slice
 
@@ -74,6 +75,7 @@ class RatedLineAdmin(ReadOnlyAdmin):
     list_select_related = ["period__subscription__customer"]
     search_fields = ["name__icontains", "=period__subscription__customer__external_id"]
     search_help_text = "Part of the line's name, or the customer's external id (whole)"
+    show_full_result_count = False
     ordering = ["-period__start_date", "period_id", "position"]
     fields = ["key"]
 
@@ -97,7 +99,7 @@ class RatedLineAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="period__start_date")
     def period_link(self, line: RatedLine) -> str | None:
-        return object_link(line.period)
+        return object_link(line.period, days_text(line.period.start_date, line.period.end_date))
 
     @display(description="Quantity", ordering="quantity")
     def shown_quantity(self, line: RatedLine) -> str:

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from amberflow.admin_base import ReadOnlyAdmin, display, money, object_link, quantity
+from amberflow.formats import days_text
 from rating.models import UnpricedUsage
 
 
@@ -40,7 +41,7 @@ class UnpricedUsageAdmin(ReadOnlyAdmin):
 
     @display(description="Period", ordering="period__start_date")
     def period_link(self, row: UnpricedUsage) -> str | None:
-        return object_link(row.period)
+        return object_link(row.period, days_text(row.period.start_date, row.period.end_date))
 
     @display(description="Meter", ordering="meter")
     def meter_name(self, row: UnpricedUsage) -> str:
