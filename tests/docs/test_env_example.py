@@ -4,7 +4,13 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = ("amberflow/settings.py", "amberflow/environment.py", "amberflow/devdb.py")
+READERS = (
+    "amberflow/settings.py",
+    "amberflow/environment.py",
+    "amberflow/devdb.py",
+    "amberflow/devtools/places.py",
+    "amberflow/devtools/cluster.py",
+)
 READS = re.compile(
     r"""(?:env\.\w+|environ\.get|integer|flag|names|required)\(\s*"([A-Z][A-Z_]+)"|environ\["([A-Z_]+)"\]"""
 )

@@ -67,6 +67,8 @@ def test_the_short_company_is_loaded_whole_and_only_once(tmp_path: Path) -> None
     assert find_api_key(plaintext=key) is not None
     assert access.key_file().stat().st_mode & 0o777 == 0o600
 
+    check_what_the_company_is_there_for()
+
     before = invoices()
     again = seed_demo()
     assert "is loaded (seed 7, up to 2026-11-20)" in again
@@ -74,8 +76,7 @@ def test_the_short_company_is_loaded_whole_and_only_once(tmp_path: Path) -> None
     assert invoices() == before
 
 
-def test_the_company_shows_what_it_is_there_for() -> None:
-    seed_demo()
+def check_what_the_company_is_there_for() -> None:
     of = {customer: [] for customer in Customer.objects.values_list("external_id", flat=True)}
     for customer, start, status, total in invoices():
         of[customer].append((start, status, total))
