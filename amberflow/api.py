@@ -20,7 +20,7 @@ PROBLEM_CONTENT_TYPE = "application/problem+json"
 class ProblemError(exceptions.APIException):
     """A request that can't be carried out; `extra` members go into the problem as they are."""
 
-    status_code = HTTPStatus.BAD_REQUEST
+    status_code: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
 
     def __init__(self, detail: str, *, code: str = "", field: str = "", **extra: Any) -> None:

@@ -25,5 +25,5 @@ def run_statement(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, .
     """Execute `metering/sql/NAME.sql` and return its rows. Raises Django's database errors."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement(name), parameters, prepare=True)  # type: ignore[arg-type]
+        cursor.execute(statement(name), parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []

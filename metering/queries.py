@@ -114,4 +114,15 @@ def event_payload(event: Event) -> dict[str, Any]:
 
 def uncosted_models() -> list[UncostedModel]:
     """The models whose calls have no cost rate, those with the most calls first."""
-    return [UncostedModel(*row[:-1], series_ids=tuple(row[-1])) for row in run_statement("uncosted", {})]
+    return [
+        UncostedModel(
+            provider=provider,
+            model=model,
+            events=events,
+            first_day=first_day,
+            last_day=last_day,
+            tokens=tokens,
+            series_ids=tuple(series_ids),
+        )
+        for provider, model, events, first_day, last_day, tokens, series_ids in run_statement("uncosted", {})
+    ]

@@ -54,7 +54,7 @@ class HasScope(BasePermission):
         return True
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """How the API's description names the two headers."""
 
     target_class = ApiKeyAuthentication

@@ -19,7 +19,8 @@ class RawBodyParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(
+    # What a view gets as `request.data` is whatever its parser returns.
+    def parse(  # type: ignore[override]
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> bytes:
         assert parser_context is not None

@@ -1,7 +1,7 @@
 """The routes by which usage comes in over HTTP. Each decodes its dialect, ingests, and answers in its dialect."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -12,19 +12,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, TooLargeError
-from customers.models.api_key import Scope
+from customers.models import ApiKey
 from metering.api import schema
 from metering.api.body import RawBodyParser
 from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.decoders import native, openmeter
-from metering.services.ingest_events import IngestResult, ingest_events
+from metering.services.ingest_events import EventResult, IngestResult, ingest_events
 
 
 class UsageView(APIView):
     """The native batch."""
 
     parser_classes = [RawBodyParser]
-    required_scope = Scope.USAGE_WRITE
+    required_scope = ApiKey.Scope.USAGE_WRITE
 
     @extend_schema(
         operation_id="send_usage",
@@ -56,7 +56,7 @@ class OpenMeterEventsView(APIView):
     """OpenMeter's ingestion route, as its clients and LiteLLM's `openmeter` callback use it."""
 
     parser_classes = [RawBodyParser]
-    required_scope = Scope.USAGE_WRITE
+    required_scope = ApiKey.Scope.USAGE_WRITE
 
     @extend_schema(
         operation_id="send_cloudevents",
@@ -103,12 +103,12 @@ def _ingest(request: Request, batch: DecodedBatch, *, source: str) -> IngestResu
         events=batch.events,
         rejections=batch.rejections,
         source=source,
-        api_key=request.auth,
+        api_key=cast(ApiKey, request.auth),
         received_at=timezone.now(),
     )
 
 
-def _event_answer(event: Any) -> dict[str, str]:
+def _event_answer(event: EventResult) -> dict[str, str]:
     answer = {"id": event.event_id, "status": event.status}
     if event.status == "rejected":
         answer |= {"code": event.code, "field": event.field, "message": event.message}

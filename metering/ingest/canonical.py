@@ -187,5 +187,5 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    names = {str: "a text", dict: "an object", list: "an array"}
-    return names.get(type(value), "a number")
+    kinds = ((str, "a text"), (dict, "an object"), (list, "an array"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "a number")

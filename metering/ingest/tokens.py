@@ -14,8 +14,8 @@ from metering.measures import INPUT_POOLS, OUTPUT_POOLS, POOLS
 
 MAX_TOKENS = 10**12
 
-# For each pool the places where a source may state it; all that are there must agree.
-_POOL_PATHS: dict[str, tuple[str, ...]] = {
+# For each count the places where a source may state it; all that are there must agree.
+_PLACES: dict[str, tuple[str, ...]] = {
     "uncached_input": ("uncached_input", "uncached_input_tokens"),
     "cache_read": (
         "cache_read",
@@ -61,18 +61,20 @@ _POOL_PATHS: dict[str, tuple[str, ...]] = {
         "completion_tokens_details.audio_tokens",
         "output_tokens_details.audio_tokens",
     ),
+    # Written to a cache without saying for how long; providers charge it as the short time.
+    "cache_write": (
+        "cache_write_tokens",
+        "cache_creation_tokens",
+        "cache_creation_input_tokens",
+        "prompt_tokens_details.cache_write_tokens",
+        "prompt_tokens_details.cache_creation_tokens",
+    ),
+    "input": ("input_tokens", "prompt_tokens"),
+    "output": ("output_tokens", "completion_tokens"),
+    "total": ("total_tokens",),
 }
-# Written to a cache without saying for how long; providers charge it as the short time.
-_CACHE_WRITE_PATHS = (
-    "cache_write_tokens",
-    "cache_creation_tokens",
-    "cache_creation_input_tokens",
-    "prompt_tokens_details.cache_write_tokens",
-    "prompt_tokens_details.cache_creation_tokens",
-)
-_INPUT_PATHS = ("input_tokens", "prompt_tokens")
-_OUTPUT_PATHS = ("output_tokens", "completion_tokens")
-_TOTAL_PATHS = ("total_tokens",)
+_COUNT_AT = {path: count for count, paths in _PLACES.items() for path in paths}
+_OBJECTS = frozenset(path.partition(".")[0] for path in _COUNT_AT if "." in path)
 # Beside `input_tokens` these say that it is Anthropic who counts, without the cache.
 _EXCLUSIVE_MARKS = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
@@ -86,14 +88,12 @@ def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
     usage = properties.get("usage")
     if isinstance(usage, dict):
         properties = usage
-    pools = {pool: count for pool in POOLS if (count := _read(properties, _POOL_PATHS[pool])) is not None}
-    _read_cache_write(properties, pools)
-    input_tokens = _read(properties, _INPUT_PATHS)
-    output_tokens = _read(properties, _OUTPUT_PATHS)
-    total = _read(properties, _TOTAL_PATHS)
+    stated = _read_counts(properties)
+    pools = {pool: stated[pool] for pool in POOLS if pool in stated}
+    _split_cache_write(stated.get("cache_write"), pools)
+    input_tokens, output_tokens, total = stated.get("input"), stated.get("output"), stated.get("total")
     if _is_exclusive(properties) and input_tokens is not None:
-        pools.setdefault("uncached_input", input_tokens)
-        input_tokens = None
+        input_tokens += sum(pools.get(pool, 0) for pool in INPUT_POOLS if pool != "uncached_input")
 
     input_tokens, output_tokens = _with_total(pools, input_tokens, output_tokens, total)
     _fill(pools, INPUT_POOLS, "uncached_input", input_tokens, "input_tokens")
@@ -101,8 +101,7 @@ def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
     return pools
 
 
-def _read_cache_write(properties: Mapping[str, Any], pools: dict[str, int]) -> None:
-    written = _read(properties, _CACHE_WRITE_PATHS)
+def _split_cache_write(written: int | None, pools: dict[str, int]) -> None:
     if written is None:
         return
     short = written - pools.get("cache_write_1h", 0)
@@ -172,29 +171,33 @@ def _sum(pools: Mapping[str, int], group: tuple[str, ...]) -> int | None:
     return sum(counts) if counts else None
 
 
-def _read(properties: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:
-    """The count stated at one or more of the paths; None if at none of them."""
-    found: tuple[str, int] | None = None
-    for path, value in _stated(properties, paths):
-        count = _whole_number(value, path)
-        if found is not None and found[1] != count:
+def _read_counts(properties: Mapping[str, Any]) -> dict[str, int]:
+    """Every count that is stated somewhere, by its name in _PLACES."""
+    counts: dict[str, int] = {}
+    places: dict[str, str] = {}
+    for path, value in _stated(properties):
+        name, number = _COUNT_AT[path], _whole_number(value, path)
+        if counts.setdefault(name, number) != number:
             raise EventError(
                 "impossible_tokens",
                 f"properties.{path}",
-                f"{path} says {count} and {found[0]} says {found[1]} for the same tokens.",
+                f"{path} says {number} and {places[name]} says {counts[name]} for the same tokens.",
             )
-        found = (path, count)
-    return None if found is None else found[1]
+        places[name] = path
+    return counts
 
 
-def _stated(properties: Mapping[str, Any], paths: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    for path in paths:
-        outer, _, inner = path.partition(".")
-        value = properties.get(outer)
-        if inner:
-            value = value.get(inner) if isinstance(value, dict) else None
-        if value is not None:
-            yield path, value
+def _stated(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The places that a source filled in, with what stands there."""
+    for name, value in properties.items():
+        if value is None:
+            continue
+        if name in _COUNT_AT:
+            yield name, value
+        elif name in _OBJECTS and isinstance(value, dict):
+            for inner, part in value.items():
+                if part is not None and (path := f"{name}.{inner}") in _COUNT_AT:
+                    yield path, part
 
 
 def _whole_number(value: Any, path: str) -> int:

@@ -78,7 +78,7 @@ def _load(
         # The events of a batch and the note that it is done are committed together.
         with transaction.atomic() if record is not None else nullcontext():
             results = _ingest(batch)
-            counts = Counter(result.status for result in results)
+            counts: Counter[str] = Counter(result.status for result in results)
             if record is not None:
                 _note(record, summary.skipped + summary.lines, len(batch), counts)
         summary.counts += counts

@@ -10,9 +10,9 @@ def merge_usage() -> int:
 
     May run any number of times and beside itself; killed at any point, each delta is merged or still there.
     """
-    merged = 0
+    merged: int = 0
     while True:
         ((count,),) = run_statement("merge", {"limit": DELTAS_PER_STATEMENT})
-        merged += count
+        merged += int(count)
         if count < DELTAS_PER_STATEMENT:
             return merged
