@@ -61,7 +61,6 @@ class InvoicePage:
     as_of: datetime
     paid_on: date | None
     lines: tuple[LineView, ...]
-    has_discount: bool
     pay_url: str
 
 
@@ -90,7 +89,6 @@ def page_of(*, invoice: Invoice, today: date | None = None) -> InvoicePage:
         as_of=invoice.refreshed_at.astimezone(zone),
         paid_on=invoice.paid_at.astimezone(zone).date() if invoice.paid_at else None,
         lines=tuple(_line_view(line, days[line.rated_line_id]) for line in rows),
-        has_discount=any(line.discount_amount for line in rows),
         pay_url=invoice.stripe_hosted_url if invoice.status == Invoice.Status.OPEN else "",
     )
 

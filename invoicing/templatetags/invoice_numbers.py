@@ -1,6 +1,6 @@
 """Amounts, quantities and dates as the customer reads them. Nothing computes with these texts."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from babel.numbers import format_currency, format_decimal
@@ -23,10 +23,10 @@ def minor(amount_minor: int, currency: str) -> str:
 
 @register.filter
 def money(amount_minor: int, currency: str) -> str:
-    """Minor units with symbol and code: $1,234.50 USD."""
+    """Minor units with symbol and code: $1,234.50 USD, or only the code where there is no symbol."""
     amount = from_minor(amount_minor, currency)
     text = format_currency(amount, currency, locale=LOCALE, currency_digits=True)
-    return text.replace("\xa0", " ") if currency in text else f"{text} {currency}"
+    return f"{minor(amount_minor, currency)} {currency}" if currency in text else f"{text} {currency}"
 
 
 @register.filter
@@ -58,6 +58,12 @@ def exact(value: Decimal) -> str:
 def long_date(day: date) -> str:
     """30 November 2023."""
     return f"{day.day} {day:%B %Y}"
+
+
+@register.filter(expects_localtime=False)
+def long_time(instant: datetime) -> str:
+    """30 November 2023, 14:05, by the clock of the instant's own time zone."""
+    return f"{long_date(instant)}, {instant:%H:%M}"
 
 
 @register.simple_tag
