@@ -17,13 +17,13 @@ def amber_cloud(today: date) -> Company:
 
 
 def recent_part(company: Company, months: int) -> Company:
-    """The same company as if it had begun so many months ago, with a quarter of the usage."""
+    """The same company as if it had begun so many months ago, with an eighth of the usage."""
     start = months_before(company.today, months)
     customers = tuple(
         replace(
             customer,
             starts_on=max(customer.starts_on, start),
-            calls_per_workday=max(1, customer.calls_per_workday // 4),
+            calls_per_workday=max(1, customer.calls_per_workday // 8),
             discounts=tuple(discount for discount in customer.discounts if discount.ends_on > start),
         )
         for customer in company.customers
