@@ -2,7 +2,8 @@
 
 It is 10 August 2026, noon UTC. `North` (USD) pays 31 a month, 10 per million input and 40 per million output tokens;
 `Kyoto` (JPY, 150 for a dollar) pays 1500 per million input tokens; `Poor` is on a plan for another model
-only; `Stray` has usage and no plan. Model alpha costs 1 per million input and 4 per million output tokens; nobody knows beta's cost.
+only; `Stray` has usage and no plan. Model alpha costs 1 per million input and 4 per million output tokens;
+nobody knows what beta costs.
 """
 
 from datetime import UTC, date, datetime
