@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from amberflow import devdb
-from amberflow.devtools.database import database
+from amberflow.devtools.database import database, stop_when_told
 from amberflow.devtools.places import CHECKOUT
 
 _BIN = Path(sys.executable).parent
@@ -37,6 +37,7 @@ def _run(name: str, words: list[str]) -> bool:
 
 
 if __name__ == "__main__":
+    stop_when_told()
     try:
         with database():
             sys.exit(0 if run_checks() else 1)

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import sys
 from collections.abc import Iterator
 
 from amberflow import devdb
@@ -25,3 +27,9 @@ def database() -> Iterator[None]:
     with devdb.in_use():
         devdb.create_database()
         yield
+
+
+def stop_when_told() -> None:
+    """Makes Ctrl-C and `kill` end the process through its clean-up, so that no database stays behind."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
