@@ -135,7 +135,6 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "static_root")))
-STATICFILES_DIRS = [BASE_DIR / "amberflow" / "static"]
 _static_backend = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -211,10 +210,12 @@ DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 
 # --- billing -------------------------------------------------------------------------------------------------
 SELLER = {
-    "name": env.str("SELLER_NAME", default="Amber Cloud, Inc." if LOCAL else ""),
-    "address": env.str(
-        "SELLER_ADDRESS", default="1 Market Street\nSan Francisco, CA 94105\nUnited States" if LOCAL else ""
-    ),
+    "name": required("SELLER_NAME", local_default="Amber Cloud, Inc.", remedy="Set it to who sends the invoices."),
+    "address": required(
+        "SELLER_ADDRESS",
+        local_default=r"1 Market Street\nSan Francisco, CA 94105\nUnited States",
+        remedy="Set it to the seller's address, its lines separated by \\n.",
+    ).replace("\\n", "\n"),
     "email": env.str("SELLER_EMAIL", default="billing@ambercloud.example" if LOCAL else ""),
     "tax_id": env.str("SELLER_TAX_ID", default=""),
 }
@@ -232,6 +233,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "django-q": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
     },
