@@ -127,6 +127,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "amberflow",
     "SITE_SUBHEADER": "Usage in, invoices out",
     "SITE_SYMBOL": "speed",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("amberflow/favicon.svg")}
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
