@@ -17,38 +17,41 @@ UUID_KEY = "djstripe_uuid"
 
 @dataclass(frozen=True, slots=True)
 class StripeSetup:
-    """The account's id, the webhook's address, and whether it was made now."""
+    """The account's id, the webhook's address, and whether it was made now.
+
+    `unknown` are endpoints at Stripe with this installation's address whose signing secret is not known here.
+    """
 
     account: str
     webhook_url: str
     webhook_made: bool
+    unknown: tuple[str, ...]
 
 
 def setup_stripe() -> StripeSetup:
-    """Take in the account and make sure that one webhook endpoint at PUBLIC_URL works; safe to repeat.
+    """Take in the account and make sure that a webhook endpoint at PUBLIC_URL works; safe to repeat.
 
-    An endpoint at Stripe whose signing secret is not known here (Stripe tells it once) is replaced. Raises StripeError.
+    Endpoints that another installation may have made are never touched: without them it would hear of no payment any
+    more. Raises StripeError.
     """
     client = stripe_client()
     account = Account.sync_from_stripe_data(client.v1.accounts.retrieve_current(), api_key=settings.STRIPE_SECRET_KEY)
-    usable: stripe.WebhookEndpoint | None = None
-    for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).auto_paging_iter():
-        if not endpoint.url.startswith(_webhook_url("")):
-            continue
-        if usable is None and _is_known(endpoint):
-            usable = endpoint
-        else:
-            client.v1.webhook_endpoints.delete(endpoint.id)
-    # What Stripe doesn't have any more would only look as if it worked.
-    stale = WebhookEndpoint.objects.filter(url__startswith=_webhook_url(""))
-    stale.exclude(id=usable.id if usable else "").delete()
-    if usable is None:
-        made = _make_endpoint(client)
-        return StripeSetup(account.id, made.url, webhook_made=True)
+    here = [
+        endpoint
+        for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).auto_paging_iter()
+        if endpoint.url.startswith(_webhook_url(""))
+    ]
+    known = [endpoint for endpoint in here if _is_known(endpoint)]
+    unknown = tuple(endpoint.id for endpoint in here if endpoint not in known)
+    if not known:
+        # A record of an endpoint that Stripe doesn't have any more would only look as if it worked.
+        WebhookEndpoint.objects.filter(url__startswith=_webhook_url("")).delete()
+        return StripeSetup(account.id, _make_endpoint(client).url, webhook_made=True, unknown=unknown)
+    usable = known[0]
     if usable.status != "enabled" or sorted(usable.enabled_events) != sorted(HANDLED_EVENTS):
         changes: Any = {"enabled_events": HANDLED_EVENTS, "disabled": False}
         client.v1.webhook_endpoints.update(usable.id, changes)
-    return StripeSetup(account.id, usable.url, webhook_made=False)
+    return StripeSetup(account.id, usable.url, webhook_made=False, unknown=unknown)
 
 
 def _make_endpoint(client: stripe.StripeClient) -> stripe.WebhookEndpoint:

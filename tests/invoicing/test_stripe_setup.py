@@ -33,12 +33,19 @@ def test_a_second_time_changes_nothing(standin):
     assert len(standin.objects("webhook_endpoint")) == WebhookEndpoint.objects.count() == 1
 
 
-def test_an_endpoint_whose_secret_was_lost_is_replaced(standin):
+def test_an_endpoint_that_another_installation_may_use_is_left_alone_and_told(standin):
     setup_stripe()
+    theirs = standin.objects("webhook_endpoint")[0]["id"]
     WebhookEndpoint.objects.all().delete()
-    assert setup_stripe().webhook_made is True
-    (endpoint,) = standin.objects("webhook_endpoint")
-    assert WebhookEndpoint.objects.get().id == endpoint["id"]
+    done = setup_stripe()
+    assert (done.webhook_made, done.unknown) == (True, (theirs,))
+    assert [endpoint["id"] for endpoint in standin.objects("webhook_endpoint")] == [
+        theirs,
+        WebhookEndpoint.objects.get().id,
+    ]
+    out = StringIO()
+    call_command("setup_stripe", stdout=out)
+    assert f"note: Stripe also has {theirs} at this address" in out.getvalue()
 
 
 def test_an_endpoint_deleted_at_stripe_is_made_again(standin):

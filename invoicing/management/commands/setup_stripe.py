@@ -19,3 +19,8 @@ class Command(BaseCommand):
             ) from error
         made = "made" if done.webhook_made else "there already"
         self.stdout.write(f"account {done.account}\nwebhook {done.webhook_url} ({made})")
+        for endpoint in done.unknown:
+            self.stdout.write(
+                f"note: Stripe also has {endpoint} at this address, whose secret is not known here. "
+                "Delete it at Stripe if no other installation uses it."
+            )
