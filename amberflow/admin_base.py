@@ -240,7 +240,7 @@ class BaseAdmin(PlainNumbers, ModelAdmin):
 class ReadOnlyAdmin(BaseAdmin):
     """Rows that only services write: nobody adds, changes or deletes them here, superusers included."""
 
-    actions = None
+    actions: Sequence[str] | None = None
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -260,7 +260,7 @@ class ThirdPartyAdmin(ModelAdmin):
 # --- pages and confirmations ---------------------------------------------------------------------------------
 def render_page(request: HttpRequest, template: str, *, title: str, **context: Any) -> TemplateResponse:
     """A page of the admin site that is not a model's."""
-    request.current_app = admin.site.name  # type: ignore[attr-defined]  # as Django's own admin views do
+    request.current_app = admin.site.name
     return TemplateResponse(request, template, {**admin.site.each_context(request), "title": title, **context})
 
 
@@ -299,7 +299,7 @@ def confirm(
     excluded: Sequence[Item] = (),
     total: str = "",
     form_class: type[forms.Form] | None = None,
-    initial: Mapping[str, Any] | None = None,
+    initial: dict[str, Any] | None = None,
     danger: bool = False,
 ) -> HttpResponse:
     """Show what will happen to which items; once a person agrees, run each and go `back`.

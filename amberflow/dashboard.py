@@ -1,6 +1,5 @@
 """The first page after logging in: how the month goes, what waits for a person, who earns and who loses money."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,7 +7,7 @@ from django.utils import timezone
 
 from amberflow.admin_base import list_url
 from customers.models import ApiKey, Customer
-from invoicing.admin.margin import cards, main_currency, scope_of, trend_chart
+from invoicing.admin.margin import cards, main_currency, scope_of, total_before, trend_chart
 from invoicing.models import Invoice, InvoiceStatus
 from invoicing.queries import invoice_sums, needs_attention
 from invoicing.ranges import DayRange, named_range
@@ -37,8 +36,7 @@ def _figures(days: DayRange) -> dict[str, Any]:
     scope = scope_of(days, None)
     totals = margin_totals(scope=scope)
     currency = main_currency(totals)
-    before = replace(days, start=days.previous_start, end=days.previous_end)
-    previous = margin_totals(scope=scope_of(before, None)).get(currency)
+    previous = total_before(days, None, currency)
     customers = [row for row in margin_rows(scope=scope, by=[CUSTOMER]) if row.currency == currency]
     names = dict(Customer.objects.values_list("pk", "name"))
     versus = f"against 1–{min(days.previous_end.day - 1 or 31, 31)} {days.previous_start:%b}"
@@ -46,7 +44,9 @@ def _figures(days: DayRange) -> dict[str, Any]:
         "currency": currency,
         "other_currencies": sorted(set(totals) - {currency}),
         "days": days,
-        "cards": [{**card, "versus": versus} for card in cards(totals.get(currency), previous, currency)],
+        "cards": [
+            {**card, "versus": versus if previous else ""} for card in cards(totals.get(currency), previous, currency)
+        ],
         "trend": trend_chart(None, currency, until=days.end),
         "losses": [_named(row, names) for row in customers if row.margin < 0][:SHOWN_CUSTOMERS],
         "best": [_named(row, names) for row in reversed(customers) if row.margin > 0][:SHOWN_CUSTOMERS],

@@ -1,9 +1,10 @@
 """What of rating needs a person: usage without a price, and periods that could not be rated."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Min, Sum
 
 from rating.models import BillingPeriod, UnpricedUsage
 
@@ -42,6 +43,10 @@ def period_problems() -> PeriodProblems:
     return PeriodProblems(found["count"], found["example"] or "")
 
 
-def latest_rating() -> object:
-    """When any period was last rated; None before the first time."""
-    return BillingPeriod.objects.aggregate(latest=Max("rated_at"))["latest"]
+def first_billed_day(*, customer_id: int | None = None) -> date | None:
+    """The first day of the oldest billing period; before it there is nothing to compare with."""
+    periods = BillingPeriod.objects.all()
+    if customer_id is not None:
+        periods = periods.filter(subscription__customer_id=customer_id)
+    first: date | None = periods.aggregate(first=Min("start_date"))["first"]
+    return first

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -85,7 +87,7 @@ class ApiKeyAdmin(BaseAdmin):
         return request.user.has_perm("customers.change_apikey")
 
     def _confirm_revoking(self, request: HttpRequest, keys: list[ApiKey], *, back: str) -> HttpResponse:
-        def revoke(key: ApiKey) -> str:
+        def revoke(key: ApiKey, _values: Mapping[str, Any]) -> str:
             revoke_api_key(key_id=key.pk)
             return f"{key} is revoked."
 
@@ -95,7 +97,7 @@ class ApiKeyAdmin(BaseAdmin):
             text="A revoked key is refused from its next request on. This can't be undone.",
             button="Revoke",
             items=[
-                Item(str(key), note=self.shown_scopes(key), run=lambda _values, key=key: revoke(key))
+                Item(str(key), note=self.shown_scopes(key), run=partial(revoke, key))
                 for key in keys
                 if key.revoked_at is None
             ],

@@ -182,8 +182,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
 def shown_status(invoice: Invoice) -> str:
     """The status, or Overdue for an open invoice whose due date has passed."""
-    overdue = invoice.status == InvoiceStatus.OPEN and invoice.due_on is not None
-    if overdue and invoice.due_on < timezone.now().date():
+    if invoice.status == InvoiceStatus.OPEN and invoice.due_on and invoice.due_on < timezone.now().date():
         return "Overdue"
     return invoice.get_status_display()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -65,6 +66,12 @@ class InvoiceAction:
     danger: bool = False
 
 
+def _user(request: HttpRequest) -> User:
+    """Who asks; the admin lets nobody in who is not logged in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def _refresh(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
     now = timezone.now()
     period = rate_billing_period(period_id=invoice.period_id, now=now)
@@ -76,7 +83,7 @@ def _finalize(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any])
     final = finalize_invoice(
         invoice_id=invoice.pk,
         now=timezone.now(),
-        user=request.user,
+        user=_user(request),
         skip_grace=values["skip_grace"],
         accept_unpriced_reason=values["accept_unpriced_reason"],
     )
@@ -89,28 +96,28 @@ def _pay(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> s
         paid_at=datetime.combine(values["paid_on"], time.min, tzinfo=UTC),
         reference=values["reference"],
         source=values["source"],
-        user=request.user,
+        user=_user(request),
     )
     return f"{invoice} is paid."
 
 
 def _void(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    void_invoice(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=request.user)
+    void_invoice(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=_user(request))
     return f"{invoice} is void."
 
 
 def _give_up(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    mark_uncollectible(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=request.user)
+    mark_uncollectible(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=_user(request))
     return f"{invoice} is uncollectible."
 
 
 def _retry(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    retry_push(invoice_id=invoice.pk, now=timezone.now(), user=request.user)
+    retry_push(invoice_id=invoice.pk, now=timezone.now(), user=_user(request))
     return f"{invoice} goes to Stripe again."
 
 
 def _rotate(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    rotate_link(invoice_id=invoice.pk, now=timezone.now(), user=request.user)
+    rotate_link(invoice_id=invoice.pk, now=timezone.now(), user=_user(request))
     return f"{invoice} has a new customer link; the old one is dead."
 
 

@@ -22,7 +22,19 @@ from invoicing.queries import tie_invoices, voided_periods
 from invoicing.ranges import RANGES, DayRange, add_months, custom_range, named_range
 from metering.reports import total_usage_cost
 from rating.models import RatedLine
-from rating.queries import CUSTOMER, FIXED_FEE, LINE, MONTH, MarginRow, Scope, find_ties, known_dimensions, margin_rows
+from rating.queries import (
+    CUSTOMER,
+    FIXED_FEE,
+    LINE,
+    MONTH,
+    MarginRow,
+    Scope,
+    find_ties,
+    known_dimensions,
+    margin_rows,
+    margin_totals,
+)
+from rating.reports import first_billed_day
 
 DEFAULT_GROUPING = "model,feature"
 TREND_MONTHS = 12
@@ -61,8 +73,7 @@ def margin_page(request: HttpRequest) -> HttpResponse:
     choice, totals = _read_choice(request)
     scope = scope_of(choice.days, choice.customer)
     rows = [row for row in margin_rows(scope=scope, by=choice.by) if row.currency == choice.currency]
-    before = replace(choice.days, start=choice.days.previous_start, end=choice.days.previous_end)
-    previous = _total_of(before, choice.customer, choice.currency)
+    previous = total_before(choice.days, choice.customer, choice.currency)
     total = totals.get(choice.currency)
     names = _names(rows, choice.by)
     return render_page(
@@ -200,7 +211,7 @@ def _read_choice(request: HttpRequest) -> tuple[Choice, dict[str, MarginRow]]:
     known = {*known_dimensions(), CUSTOMER, LINE, MONTH}
     asked = request.GET.get("by", DEFAULT_GROUPING).split(",")
     by = tuple(dict.fromkeys(name for name in asked if name in known)) or (CUSTOMER,)
-    totals = {row.currency: row for row in margin_rows(scope=scope_of(days, customer))}
+    totals = margin_totals(scope=scope_of(days, customer))
     currency = request.GET.get("currency", "")
     if currency not in totals:
         currency = main_currency(totals)
@@ -212,9 +223,13 @@ def main_currency(totals: dict[str, MarginRow]) -> str:
     return settings.COST_CURRENCY if settings.COST_CURRENCY in totals or not totals else min(totals)
 
 
-def _total_of(days: DayRange, customer: Customer | None, currency: str) -> MarginRow | None:
-    rows = margin_rows(scope=scope_of(days, customer))
-    return next((row for row in rows if row.currency == currency), None)
+def total_before(days: DayRange, customer: Customer | None, currency: str) -> MarginRow | None:
+    """The figures to compare a range's with; None when billing began later, so that they would say nothing."""
+    first = first_billed_day(customer_id=None if customer is None else customer.pk)
+    if first is None or first > days.previous_start:
+        return None
+    before = replace(days, start=days.previous_start, end=days.previous_end)
+    return margin_totals(scope=scope_of(before, customer)).get(currency)
 
 
 def _read_days(request: HttpRequest, today: date) -> DayRange:

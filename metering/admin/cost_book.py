@@ -53,11 +53,11 @@ class CostModelAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).annotate(rates_known=Count("rates"), source_of_rates=Max("rates__source"))
 
     @display(description="Rates", ordering="rates_known")
-    def rate_count(self, model: CostModel) -> str:
+    def rate_count(self, model: Any) -> str:
         return quantity(model.rates_known)
 
     @display(description="Source", ordering="source_of_rates")
-    def latest_source(self, model: CostModel) -> str:
+    def latest_source(self, model: Any) -> str:
         return model.source_of_rates
 
 

@@ -15,7 +15,7 @@ class MeterForm(forms.ModelForm):
         fields = ["code", "name", "event_type", "aggregation", "value_property", "unit"]
 
     def clean(self) -> dict[str, Any]:
-        values = super().clean()
+        values = super().clean() or {}
         if not self.errors:
             try:
                 measures_of(Meter(**values))

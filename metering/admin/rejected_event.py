@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -72,7 +73,7 @@ class RejectedEventAdmin(ReadOnlyAdmin):
         return request.user.has_perm("metering.change_rejectedevent")
 
     def _confirm_replay(self, request: HttpRequest, events: list[RejectedEvent], *, back: str) -> HttpResponse:
-        def replay(event: RejectedEvent) -> str:
+        def replay(event: RejectedEvent, _values: Mapping[str, Any]) -> str:
             replay_rejected(ids=[event.pk])
             event.refresh_from_db()
             return f"{event}: {event.get_status_display().lower()}."
@@ -89,7 +90,7 @@ class RejectedEventAdmin(ReadOnlyAdmin):
         )
 
     def _confirm_dismissal(self, request: HttpRequest, events: list[RejectedEvent], *, back: str) -> HttpResponse:
-        def dismiss(event: RejectedEvent) -> str:
+        def dismiss(event: RejectedEvent, _values: Mapping[str, Any]) -> str:
             dismiss_rejected(ids=[event.pk])
             return f"{event}: dismissed."
 
@@ -105,9 +106,9 @@ class RejectedEventAdmin(ReadOnlyAdmin):
         )
 
 
-def _open_items(events: list[RejectedEvent], run: Any) -> list[Item]:
+def _open_items(events: list[RejectedEvent], run: Callable[..., str]) -> list[Item]:
     return [
-        Item(str(event), note=event.customer_ref, run=lambda _values, event=event: run(event))
+        Item(str(event), note=event.customer_ref, run=partial(run, event))
         for event in events
         if event.status == RejectedEvent.Status.OPEN
     ]

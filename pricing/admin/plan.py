@@ -79,11 +79,11 @@ class PlanAdmin(BaseAdmin):
         return redirect(change_url(obj.versions.get()))
 
     @display(description="Versions", ordering="versions_known")
-    def version_count(self, plan: Plan) -> str:
+    def version_count(self, plan: Any) -> str:
         return list_link(PlanVersion, quantity(plan.versions_known), plan__id__exact=plan.pk)
 
     @display(description="Subscriptions", ordering="used_by")
-    def subscription_count(self, plan: Plan) -> str:
+    def subscription_count(self, plan: Any) -> str:
         return list_link("pricing_subscription", quantity(plan.used_by), plan_version__plan__id__exact=plan.pk)
 
     @action(description="New version", icon="add", permissions=["new_version"])

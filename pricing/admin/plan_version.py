@@ -77,11 +77,11 @@ class PlanVersionAdmin(BaseAdmin):
         return version.get_status_display()
 
     @display(description="Prices", ordering="prices_known")
-    def price_count(self, version: PlanVersion) -> str:
+    def price_count(self, version: Any) -> str:
         return list_link(Price, quantity(version.prices_known), plan_version__id__exact=version.pk)
 
     @display(description="Subscriptions", ordering="subscriptions_known")
-    def used_by(self, version: PlanVersion) -> str:
+    def used_by(self, version: Any) -> str:
         return list_link(
             "pricing_subscription", quantity(version.subscriptions_known), plan_version__id__exact=version.pk
         )

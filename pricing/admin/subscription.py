@@ -32,7 +32,7 @@ class SubscriptionForm(forms.ModelForm):
         fields = [*FIXED_ONCE_MADE, "ends_on", "auto_finalize"]
 
     def clean(self) -> dict[str, Any]:
-        values = super().clean()
+        values = super().clean() or {}
         if not self.errors:
             for name, value in values.items():
                 setattr(self.instance, name, value)

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -52,8 +54,8 @@ class LateUsageAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Leave unbilled", permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: Any) -> HttpResponse:
-        def leave(late: LateUsage, reason: str) -> str:
-            dismiss_late_usage(late_usage_id=late.pk, reason=reason, now=timezone.now())
+        def leave(late: LateUsage, values: Mapping[str, Any]) -> str:
+            dismiss_late_usage(late_usage_id=late.pk, reason=values["reason"], now=timezone.now())
             return f"{late} stays unbilled."
 
         rows = list(queryset.select_related("period__subscription__customer", "period__plan_version"))
@@ -66,7 +68,7 @@ class LateUsageAdmin(ReadOnlyAdmin):
                 Item(
                     f"{late.period.subscription.customer}, {late.period}",
                     note=money_text(late.amount, late.period.plan_version.currency),
-                    run=lambda values, late=late: leave(late, values["reason"]),
+                    run=partial(leave, late),
                 )
                 for late in rows
                 if late.dismissed_at is None
