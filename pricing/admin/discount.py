@@ -10,6 +10,7 @@ class DiscountInline(TabularInline):
     model = Discount
     fields = ["name", "kind", "percent", "priority", "starts_on", "ends_on"]
     show_change_link = True
+    can_delete = False  # a promise is ended on a day, not taken out of history
 
 
 @admin.register(Discount)
