@@ -51,6 +51,9 @@ def start():
         "PGPORT": str(connection.settings_dict["PORT"] or 5432),
         "SECRET_KEY": "x" * 50,
         "PUBLIC_URL": settings.PUBLIC_URL,
+        "SELLER_NAME": "Amber",
+        "SELLER_ADDRESS": "1 Road",
+        "SELLER_EMAIL": "bill@amber.example",
         "STRIPE_SECRET_KEY": settings.STRIPE_SECRET_KEY,
     }
     return subprocess.Popen(
