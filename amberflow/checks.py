@@ -10,7 +10,8 @@ from django.core.checks import CheckMessage, Error, register
 @register()
 def check_task_retry(app_configs: Sequence[Any] | None, **options: Any) -> list[CheckMessage]:
     """A task that is handed out again before it timed out would run twice side by side."""
-    if settings.Q_CLUSTER["retry"] <= settings.Q_CLUSTER["timeout"]:
+    cluster: dict[str, Any] = settings.Q_CLUSTER
+    if cluster["retry"] <= cluster["timeout"]:
         return [Error("Q_CLUSTER retry must be longer than timeout.", hint="Raise retry.", id="amberflow.E001")]
     return []
 
