@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from amberflow.lib.money import from_minor, plain, round_to_minor, round_to_places
+from amberflow.lib.units import unit_text
 
 NONE = "–"
 
@@ -46,8 +47,7 @@ def number_text(number: Decimal | int | None, unit: str = "") -> str:
     whole, _, decimals = text.partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
     text = f"{sign}{int(digits):,}" + (f".{decimals}" if decimals else "")
-    many = "s" if number != 1 and unit.isalpha() and not unit.endswith("s") else ""
-    return f"{text} {unit}{many}".rstrip()
+    return f"{text} {unit_text(number, unit)}".rstrip()
 
 
 def days_text(start: date, end: date) -> str:

@@ -22,6 +22,9 @@ def quick_settings(settings):
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    # A developer's own .env says other things.
+    settings.SELLER = {"name": "Amber Cloud, Inc.", "address": "1 Market Street", "email": "", "tax_id": ""}
+    settings.INVOICE_NUMBER_PREFIX, settings.GRACE_HOURS, settings.PAYMENT_TERM_DAYS = "AF-", 24, 30
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

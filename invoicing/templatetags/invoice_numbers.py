@@ -7,6 +7,7 @@ from babel.numbers import format_currency, format_decimal
 from django import template
 
 from amberflow.lib.money import exponent, from_minor, plain, round_to_places
+from amberflow.lib.units import unit_text
 
 register = template.Library()
 
@@ -46,6 +47,12 @@ def rounded(amount: Decimal, currency: str) -> str:
 def quantity(value: Decimal) -> str:
     """A quantity with all its digits: 1,234,567.25."""
     return format_decimal(value, format="#,##0.############", locale=LOCALE)
+
+
+@register.filter
+def unit_of(value: Decimal, unit: str) -> str:
+    """The unit as it is said with the quantity: tokens, or token for one."""
+    return unit_text(value, unit)
 
 
 @register.filter

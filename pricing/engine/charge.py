@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from amberflow.lib.money import CONTEXT, ONE, ZERO, plain, use_money_context
+from amberflow.lib.units import unit_text
 from pricing.engine.charge_models.model import Part
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.explain import Step, money_text, number_text
@@ -34,8 +35,7 @@ def charge(price: Price, quantity: Decimal, *, unit: str = "units") -> Charge:
     _, billable = conversions[-1]
     parts = CHARGE_MODELS[price.model].parts(price, billable)
     amount = sum((part.amount for part in parts), ZERO)
-    noun = unit if price.unit_scale == ONE else f"units of {number_text(price.unit_scale)} {unit}"
-    steps.extend(_part_step(price, part, noun) for part in parts)
+    steps.extend(_part_step(price, part, unit) for part in parts)
     if len(parts) > 1:
         terms = " + ".join(number_text(part.amount) for part in parts)
         steps.append(Step("sum", f"{terms} = {money_text(amount, price.currency)}", amount))
@@ -88,7 +88,7 @@ def _conversion_steps(price: Price, conversions: list[tuple[str, Decimal]], unit
     for code, after in conversions:
         was, now = number_text(before), number_text(after)
         text = {
-            "usage": f"Usage: {now} {unit}",
+            "usage": f"Usage: {now} {unit_text(after, unit)}",
             "below_zero": f"A total below zero is charged as {now}",
             "unit_scale": f"{was} ÷ {number_text(price.unit_scale)} = {now}",
             "unit_rounding": f"{was} {_ROUNDING_TEXTS.get(price.unit_rounding, '')} = {now}",
@@ -101,7 +101,7 @@ def _conversion_steps(price: Price, conversions: list[tuple[str, Decimal]], unit
     return steps
 
 
-def _part_step(price: Price, part: Part, noun: str) -> Step:
+def _part_step(price: Price, part: Part, unit: str) -> Step:
     money = money_text(part.amount, price.currency)
     data: list[tuple[str, str]] = []
     where = ""
@@ -111,8 +111,17 @@ def _part_step(price: Price, part: Part, noun: str) -> Step:
     if part.quantity is None or part.rate is None:
         return Step(part.code, f"{where}flat fee {money}", part.amount, tuple(data))
     data += [("quantity", plain(part.quantity)), ("rate", plain(part.rate))]
-    text = f"{where}{number_text(part.quantity)} {noun} × {number_text(part.rate)} = {money}"
+    counted = f"{number_text(part.quantity)} {_noun(price, part.quantity, unit)}"
+    text = f"{where}{counted} × {number_text(part.rate)} = {money}"
     return Step(part.code, text, part.amount, tuple(data))
+
+
+def _noun(price: Price, quantity: Decimal, unit: str) -> str:
+    """What is counted in a step: tokens, or units of 1,000,000 tokens."""
+    if price.unit_scale == ONE:
+        return unit_text(quantity, unit)
+    scale = f"{number_text(price.unit_scale)} {unit_text(price.unit_scale, unit)}"
+    return f"{unit_text(quantity, 'unit')} of {scale}"
 
 
 def _tier_range(price: Price, number: int) -> str:
