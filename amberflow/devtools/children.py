@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +83,16 @@ def wait_for(child: Child, address: str, *, seconds: float = 60) -> None:
 
 def run(name: str, words: list[str], *, env: dict[str, str]) -> None:
     """Runs a program to its end, its output going to `log/NAME.log`. Raises ChildFailedError when it fails."""
+    with meanwhile(name, words, env=env):
+        pass
+
+
+@contextlib.contextmanager
+def meanwhile(name: str, words: list[str], *, env: dict[str, str]) -> Iterator[None]:
+    """Runs a program beside the block, and waits for its end after it. Raises ChildFailedError when it fails."""
     child = spawn(name, words, env=env)
     try:
+        yield
         status = child.process.wait()
     finally:
         child.stop()

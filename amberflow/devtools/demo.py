@@ -12,7 +12,7 @@ from types import FrameType
 from django.core.exceptions import ImproperlyConfigured
 
 from amberflow import devdb
-from amberflow.devtools.children import Child, ChildFailedError, run, run_on_screen, spawn, wait_for
+from amberflow.devtools.children import Child, ChildFailedError, meanwhile, run, run_on_screen, spawn, wait_for
 from amberflow.devtools.cluster import server_pid
 from amberflow.devtools.console import Steps, box, say
 from amberflow.devtools.places import home, log_dir
@@ -87,8 +87,8 @@ class Demo:
 
     def _start(self, steps: Steps) -> None:
         with steps.step("Bring tables, static files and schedules up to date"):
-            words = ["migrate", "--no-input", "--", "collectstatic", "--no-input", "--", "setup_schedules"]
-            run("prepare", [*COMMANDS, *words], env=self.env)
+            with meanwhile("static files", [*COMMANDS, "collectstatic", "--no-input"], env=self.env):
+                run("tables", [*COMMANDS, "migrate", "--no-input", "--", "setup_schedules"], env=self.env)
         if self.standin:
             state = ["--state", str(home() / "stripe.sqlite3")]
             with steps.step("Start the Stripe stand-in"):
