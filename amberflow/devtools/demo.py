@@ -86,9 +86,11 @@ class Demo:
                 self._stop()
 
     def _start(self, steps: Steps) -> None:
-        with steps.step("Bring tables, static files and schedules up to date"):
-            with meanwhile("static files", [*COMMANDS, "collectstatic", "--no-input"], env=self.env):
-                run("tables", [*COMMANDS, "migrate", "--no-input", "--", "setup_schedules"], env=self.env)
+        with (
+            steps.step("Bring tables, static files and schedules up to date"),
+            meanwhile("static files", [*COMMANDS, "collectstatic", "--no-input"], env=self.env),
+        ):
+            run("tables", [*COMMANDS, "migrate", "--no-input", "--", "setup_schedules"], env=self.env)
         if self.standin:
             state = ["--state", str(home() / "stripe.sqlite3")]
             with steps.step("Start the Stripe stand-in"):
