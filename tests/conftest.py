@@ -15,9 +15,16 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("amberflow")
 
 
+@pytest.fixture(scope="session")
+def collected_static_files(tmp_path_factory):
+    """An empty folder: tests don't need `collectstatic`, and its absence is warned of."""
+    return tmp_path_factory.mktemp("static_root")
+
+
 @pytest.fixture(autouse=True)
-def quick_settings(settings):
+def quick_settings(settings, collected_static_files):
     """Static files by their plain names, without a manifest; a cheap password hash."""
+    settings.STATIC_ROOT = collected_static_files
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
