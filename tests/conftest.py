@@ -1,6 +1,7 @@
 """What every test shares: quick settings for pages and passwords, and hypothesis without deadlines."""
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -15,16 +16,15 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("amberflow")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True, scope="session")
 def collected_static_files(tmp_path_factory):
-    """An empty folder: tests don't need `collectstatic`, and its absence is warned of."""
-    return tmp_path_factory.mktemp("static_root")
+    """An empty folder: tests don't need `collectstatic`, and its absence is warned of when a server starts."""
+    django_settings.STATIC_ROOT = tmp_path_factory.mktemp("static_root")
 
 
 @pytest.fixture(autouse=True)
-def quick_settings(settings, collected_static_files):
+def quick_settings(settings):
     """Static files by their plain names, without a manifest; a cheap password hash."""
-    settings.STATIC_ROOT = collected_static_files
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
