@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import msgspec
 from django.conf import settings
-from metering.queries import usage_rows
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import Period
 from metering.meters import measures_of
 from metering.models import Meter
+from metering.queries import usage_rows
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.models import Price, Subscription
