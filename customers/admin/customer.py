@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 
 from amberflow.admin_base import BaseAdmin
@@ -18,3 +19,7 @@ class CustomerAdmin(SimpleHistoryAdmin, BaseAdmin):
         ("On invoices", {"fields": ["address", "tax_id", "timezone", "payment_term_days"]}),
         ("Elsewhere", {"fields": ["stripe_customer_id", "created_at"]}),
     ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        # Usage is summed by days of this zone from the first event on, and those sums are not moved to another zone.
+        return [*self.readonly_fields, *(["timezone"] if obj is not None else [])]

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                     "timezone",
                     models.CharField(
                         default="UTC",
-                        help_text="Billing periods and days of usage begin at midnight here.",
+                        help_text="Billing periods and days of usage begin at midnight here. Fixed once the customer is made.",
                         max_length=64,
                         validators=[customers.models.customer.validate_timezone],
                         verbose_name="billing time zone",
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                     "timezone",
                     models.CharField(
                         default="UTC",
-                        help_text="Billing periods and days of usage begin at midnight here.",
+                        help_text="Billing periods and days of usage begin at midnight here. Fixed once the customer is made.",
                         max_length=64,
                         validators=[customers.models.customer.validate_timezone],
                         verbose_name="billing time zone",
