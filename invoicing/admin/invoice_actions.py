@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -11,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from amberflow.admin_base import DateInput, ReasonForm
+from amberflow.lib.periods import local_midnight_utc
 from invoicing.models import Invoice, InvoiceStatus, PushState
 from invoicing.services.draft import refresh_draft
 from invoicing.services.finalize import final_after, finalize_invoice
@@ -93,7 +93,7 @@ def _finalize(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any])
 def _pay(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
     record_payment(
         invoice_id=invoice.pk,
-        paid_at=datetime.combine(values["paid_on"], time.min, tzinfo=UTC),
+        paid_at=local_midnight_utc(values["paid_on"], invoice.period.timezone),
         reference=values["reference"],
         source=values["source"],
         user=_user(request),

@@ -17,6 +17,7 @@ from invoicing.services.numbering import next_number
 from invoicing.services.push import enqueue_push
 from rating.models import BillingPeriod, UnpricedUsage
 from rating.services.freeze import freeze_period
+from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import rate_billing_period
 
 
@@ -36,6 +37,7 @@ def finalize_invoice(
     time runs, usage has no price and no reason is given to leave it out, or the invoice is void or uncollectible.
     """
     period_id = Invoice.objects.values_list("period_id", flat=True).get(pk=invoice_id)
+    _follow_subscription(period_id, now)
     period = BillingPeriod.objects.select_for_update().get(pk=period_id)
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
     if invoice.status in (Invoice.Status.OPEN, Invoice.Status.PAID):
@@ -62,6 +64,21 @@ def finalize_invoice(
     if invoice.push_state == Invoice.PushState.PENDING:
         enqueue_push(invoice_id=invoice.pk)
     return invoice
+
+
+def _follow_subscription(period_id: int, now: datetime) -> None:
+    """An end that the subscription got since the last run holds for its open periods at once."""
+    period = BillingPeriod.objects.select_related("subscription__customer", "subscription__plan_version").get(
+        pk=period_id
+    )
+    if period.frozen_at is not None:
+        return
+    ensure_periods(subscription=period.subscription, until=now)
+    if any(gone.pk == period_id for gone in find_obsolete_periods(subscription=period.subscription)):
+        raise DomainError(
+            "subscription_ended",
+            f"The subscription ends on {period.subscription.ends_on}, before {period} begins: nothing is due.",
+        )
 
 
 def final_after(*, invoice: Invoice, period: BillingPeriod) -> datetime:

@@ -225,7 +225,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=64),
                         blank=True,
                         default=list,
-                        help_text="Dimensions that get an invoice line each.",
+                        help_text="Dimensions that get a line each. Tiers, included units, minimum and maximum count per line.",
                         size=None,
                     ),
                 ),

@@ -48,7 +48,7 @@ class Price(models.Model):
         models.CharField(max_length=64),
         default=list,
         blank=True,
-        help_text="Dimensions that get an invoice line each.",
+        help_text="Dimensions that get a line each. Tiers, included units, minimum and maximum count per line.",
     )
     amount = AmountField(null=True, blank=True, help_text="The fixed fee per period.")
     unit_price = UnitPriceField(null=True, blank=True)

@@ -60,6 +60,7 @@ def check_subscription(*, subscription: Subscription) -> None:
             f"ends_on {subscription.ends_on} must be after starts_on {subscription.starts_on}.",
             field="ends_on",
         )
+    _check_invoiced_periods(subscription)
     others = Subscription.objects.filter(customer=subscription.customer).exclude(pk=subscription.pk)
     for other in others.select_related("plan_version__plan", "customer"):
         starts_before_end = subscription.ends_on is None or other.starts_on < subscription.ends_on
@@ -71,6 +72,21 @@ def check_subscription(*, subscription: Subscription) -> None:
                 f"to {other.ends_on or 'open end'}: end that one on or before {subscription.starts_on} first.",
                 field="starts_on",
             )
+
+
+def _check_invoiced_periods(subscription: Subscription) -> None:
+    """An end inside an invoiced period would let another subscription bill its usage again."""
+    if subscription.pk is None or subscription.ends_on is None:
+        return
+    # The periods are rating's rows; only their frozen ends are read here.
+    invoiced = subscription.periods.exclude(frozen_at=None).order_by("end_date").last()
+    if invoiced is not None and subscription.ends_on < invoiced.end_date:
+        raise DomainError(
+            "period_invoiced",
+            f"The usage up to {invoiced.end_date} is invoiced: ends_on {subscription.ends_on} must be "
+            f"{invoiced.end_date} or later.",
+            field="ends_on",
+        )
 
 
 @transaction.atomic

@@ -9,13 +9,14 @@ import zstandard
 from django.db import transaction
 
 from amberflow.lib.errors import DomainError
+from amberflow.lib.money import use_money_context
 from rating.engine.inputs import PeriodInput
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod, LateUsage
 from rating.services.inputs import encode_input, input_digest, period_input
 
-WATCHED_FOR = timedelta(days=90)
+WATCHED_FOR = timedelta(days=400)
 
 
 @transaction.atomic
@@ -60,6 +61,7 @@ def find_late_usage(*, now: datetime) -> int:
 
 
 @transaction.atomic
+@use_money_context()
 def _notice(period: BillingPeriod, now: datetime) -> bool:
     current, frozen = period_input(period=period), frozen_input(period=period)
     # Only usage counts here: a discount that was added later is no late usage.

@@ -25,14 +25,17 @@ def billing_cycle(subscription: Subscription) -> BillingCycle:
 def ensure_periods(*, subscription: Subscription, until: datetime | None = None) -> list[BillingPeriod]:
     """Make the periods that have begun by `until` (now by default); returns those not frozen, oldest first.
 
-    Each new period begins at the instant where the last one ends. The last one is cut short when the
-    subscription got an end inside it.
+    Each new period begins at the instant where the last one ends. The one in which the subscription ends is cut
+    short, and made whole again when the end is taken back.
     """
     Subscription.objects.select_for_update().get(pk=subscription.pk)
     today = local_date(until or django_timezone.now(), subscription.customer.timezone)
-    last = BillingPeriod.objects.filter(subscription=subscription).order_by("start_date").last()
+    existing = BillingPeriod.objects.filter(subscription=subscription).order_by("start_date")
+    if subscription.ends_on is not None:
+        existing = existing.filter(start_date__lt=subscription.ends_on)
+    last = existing.last()
     if last is not None:
-        _cut_short(last, subscription)
+        _follow_end(last, subscription)
     start = last.end_date if last is not None else subscription.starts_on
     starts_at = last.period_end if last is not None else None
     for period in periods_between(
@@ -56,14 +59,15 @@ def period_containing(*, subscription: Subscription, on: date) -> Period:
     return period_on(billing_cycle(subscription), on, start=subscription.starts_on, end=subscription.ends_on)
 
 
-def _cut_short(last: BillingPeriod, subscription: Subscription) -> None:
-    """End a period that is not frozen on the day on which its subscription ends."""
-    ends_on = subscription.ends_on
-    if ends_on is None or last.frozen_at is not None or not last.start_date < ends_on < last.end_date:
+def _follow_end(last: BillingPeriod, subscription: Subscription) -> None:
+    """Let a period that is not frozen end where the subscription does now: earlier, or later again."""
+    if last.frozen_at is not None:
         return
-    period = period_on(billing_cycle(subscription), last.start_date, start=last.start_date, end=ends_on)
-    last.end_date, last.period_end = period.end, period.end_utc
-    last.save(update_fields=["end_date", "period_end"])
+    period = period_on(billing_cycle(subscription), last.start_date, start=last.start_date, end=subscription.ends_on)
+    later = BillingPeriod.objects.filter(subscription=subscription, start_date__gt=last.start_date).exists()
+    if period.end < last.end_date or (period.end > last.end_date and not later):
+        last.end_date, last.period_end = period.end, period.end_utc
+        last.save(update_fields=["end_date", "period_end"])
 
 
 def _save_period(subscription: Subscription, period: Period, starts_at: datetime | None) -> BillingPeriod:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import IntegrityError, transaction
 
+from amberflow.lib.errors import DomainError
 from customers.models import Customer
 from pricing.documents import add_price
 from pricing.services.plans import create_plan, publish_version
@@ -116,3 +117,33 @@ def test_the_database_refuses_periods_that_overlap(plan_version):
     with pytest.raises(IntegrityError, match="rating_billingperiod_no_overlap"), transaction.atomic():
         period.save()
     assert BillingPeriod.objects.count() == 1
+
+
+def test_an_end_that_is_taken_back_makes_the_period_whole_again(plan_version):
+    subscription = subscribe(plan_version, starts_on=date(2026, 1, 1))
+    until = datetime(2026, 1, 20, tzinfo=UTC)
+    ensure_periods(subscription=subscription, until=until)
+    subscription = end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 1, 15))
+    assert dates(ensure_periods(subscription=subscription, until=until)) == [("2026-01-01", "2026-01-15")]
+    subscription.ends_on = None
+    subscription.save()
+    assert dates(ensure_periods(subscription=subscription, until=until)) == [("2026-01-01", "2026-02-01")]
+
+
+def test_an_end_cuts_an_earlier_open_period_too(plan_version):
+    subscription = subscribe(plan_version, starts_on=date(2026, 1, 1))
+    ensure_periods(subscription=subscription, until=datetime(2026, 2, 10, tzinfo=UTC))
+    subscription = end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 1, 15))
+    january, february = ensure_periods(subscription=subscription, until=datetime(2026, 2, 10, tzinfo=UTC))
+    assert january.end_date == date(2026, 1, 15)
+    assert find_obsolete_periods(subscription=subscription) == [february]
+
+
+def test_a_subscription_can_not_end_inside_an_invoiced_period(plan_version):
+    """Another one could bill the rest of that period's usage again."""
+    subscription = subscribe(plan_version, starts_on=date(2026, 1, 1))
+    (january, _) = ensure_periods(subscription=subscription, until=datetime(2026, 2, 10, tzinfo=UTC))
+    BillingPeriod.objects.filter(pk=january.pk).update(frozen_at=datetime(2026, 2, 3, tzinfo=UTC))
+    with pytest.raises(DomainError, match="The usage up to 2026-02-01 is invoiced: ends_on 2026-01-15 must be"):
+        end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 1, 15))
+    assert end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 2, 1)).ends_on == date(2026, 2, 1)

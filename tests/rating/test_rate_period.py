@@ -245,3 +245,14 @@ def test_usage_that_comes_after_freezing_is_noticed_with_what_it_is_worth(period
     assert (late.period_id, late.events, late.amount, late.cost) == (period.pk, 4, 4, Decimal("2.5"))
     assert find_late_usage(now=NOW) == 1
     assert LateUsage.objects.count() == 1
+
+
+def test_no_line_can_be_moved_into_a_frozen_period(period, customer, event_type):
+    use(customer, event_type, date(2026, 1, 5), output=1_000_000)
+    rate(period)
+    freeze_period(period_id=period.pk, now=NOW)
+    (february,) = ensure_periods(subscription=period.subscription, until=NOW)
+    rate(february)
+    with pytest.raises(IntegrityError, match="frozen"), transaction.atomic():
+        RatedLine.objects.filter(period=february).update(period=period, key="moved")
+    assert RatedLine.objects.filter(period=period).count() == 2

@@ -3,6 +3,7 @@ DROP FUNCTION invoicing_invoiceevent_guard();
 DROP TRIGGER invoicing_invoiceline_final_insert ON invoicing_invoiceline;
 DROP TRIGGER invoicing_invoiceline_final_delete ON invoicing_invoiceline;
 DROP TRIGGER invoicing_invoiceline_final_update ON invoicing_invoiceline;
+DROP TRIGGER invoicing_invoiceline_final_moved ON invoicing_invoiceline;
 DROP FUNCTION invoicing_invoiceline_guard();
 DROP TRIGGER invoicing_invoice_final ON invoicing_invoice;
 DROP FUNCTION invoicing_invoice_guard();

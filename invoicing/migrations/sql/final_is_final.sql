@@ -43,6 +43,8 @@ CREATE TRIGGER invoicing_invoiceline_final_delete AFTER DELETE ON invoicing_invo
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION invoicing_invoiceline_guard();
 CREATE TRIGGER invoicing_invoiceline_final_update AFTER UPDATE ON invoicing_invoiceline
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION invoicing_invoiceline_guard();
+CREATE TRIGGER invoicing_invoiceline_final_moved AFTER UPDATE ON invoicing_invoiceline
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION invoicing_invoiceline_guard();
 
 -- What happened to an invoice is only added to; it goes with a draft, and a deleted user's name is taken out.
 CREATE FUNCTION invoicing_invoiceevent_guard() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -50,6 +50,8 @@ CREATE TRIGGER rating_ratedline_frozen_delete AFTER DELETE ON rating_ratedline
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 CREATE TRIGGER rating_ratedline_frozen_update AFTER UPDATE ON rating_ratedline
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+CREATE TRIGGER rating_ratedline_frozen_moved AFTER UPDATE ON rating_ratedline
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 
 CREATE TRIGGER rating_unpricedusage_frozen_insert AFTER INSERT ON rating_unpricedusage
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
@@ -57,6 +59,8 @@ CREATE TRIGGER rating_unpricedusage_frozen_delete AFTER DELETE ON rating_unprice
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 CREATE TRIGGER rating_unpricedusage_frozen_update AFTER UPDATE ON rating_unpricedusage
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+CREATE TRIGGER rating_unpricedusage_frozen_moved AFTER UPDATE ON rating_unpricedusage
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 
 CREATE TRIGGER rating_unbilledcost_frozen_insert AFTER INSERT ON rating_unbilledcost
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
@@ -64,6 +68,8 @@ CREATE TRIGGER rating_unbilledcost_frozen_delete AFTER DELETE ON rating_unbilled
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 CREATE TRIGGER rating_unbilledcost_frozen_update AFTER UPDATE ON rating_unbilledcost
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
+CREATE TRIGGER rating_unbilledcost_frozen_moved AFTER UPDATE ON rating_unbilledcost
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_period_rows_guard();
 
 CREATE TRIGGER rating_slice_frozen_insert AFTER INSERT ON rating_slice
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_slice_guard();
@@ -71,3 +77,5 @@ CREATE TRIGGER rating_slice_frozen_delete AFTER DELETE ON rating_slice
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_slice_guard();
 CREATE TRIGGER rating_slice_frozen_update AFTER UPDATE ON rating_slice
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_slice_guard();
+CREATE TRIGGER rating_slice_frozen_moved AFTER UPDATE ON rating_slice
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION rating_slice_guard();
