@@ -16,34 +16,50 @@ from pricing.models import PlanVersion, Price, PriceTier
 def document_of(row: Price) -> dict[str, Any]:
     """The price document of a stored price; numbers as strings."""
     document: dict[str, Any] = {"model": row.model, "currency": row.plan_version.currency}
+    is_tiered = row.model in (Price.ChargeModel.GRADUATED, Price.ChargeModel.VOLUME)
     if row.meter is not None:
         document["meter"] = row.meter.code
         document["unit_scale"] = plain(row.unit_scale)
         document["unit_rounding"] = row.unit_rounding
+    # What the model doesn't read is in the document too if it has a value, so that the engine refuses it.
+    if row.meter is not None or row.included_units:
         document["included_units"] = plain(row.included_units)
-    if row.filter:
-        document["filter"] = {key: list(values) for key, values in sorted(row.filter.items())}
-    if row.group_by:
-        document["group_by"] = list(row.group_by)
-    if row.model == Price.ChargeModel.FLAT:
+    if row.filter or row.group_by:
+        document |= _selection_of(row)
+    if row.model == Price.ChargeModel.FLAT or row.amount is not None:
         document["amount"] = None if row.amount is None else plain(row.amount)
-    elif row.model == Price.ChargeModel.PER_UNIT:
+    if row.model == Price.ChargeModel.PER_UNIT or row.unit_price is not None:
         document["unit_price"] = None if row.unit_price is None else plain(row.unit_price)
-    else:
+    if is_tiered:
         document["flat_fee_at_zero"] = row.flat_fee_at_zero
-        document["tiers"] = [
-            {
-                "up_to": None if tier.up_to is None else plain(tier.up_to),
-                "unit_price": plain(tier.unit_price),
-                "flat_fee": plain(tier.flat_fee),
-            }
-            for tier in row.tiers.all()
-        ]
+    tiers = _tiers_of(row)
+    if is_tiered or tiers:
+        document["tiers"] = tiers
     for bound in ("minimum", "maximum"):
         value = getattr(row, bound)
         if value is not None:
             document[bound] = plain(value)
     return document
+
+
+def _selection_of(row: Price) -> dict[str, Any]:
+    selection: dict[str, Any] = {}
+    if row.filter:
+        selection["filter"] = {key: list(values) for key, values in sorted(row.filter.items())}
+    if row.group_by:
+        selection["group_by"] = list(row.group_by)
+    return selection
+
+
+def _tiers_of(row: Price) -> list[dict[str, Any]]:
+    return [
+        {
+            "up_to": None if tier.up_to is None else plain(tier.up_to),
+            "unit_price": plain(tier.unit_price),
+            "flat_fee": plain(tier.flat_fee),
+        }
+        for tier in row.tiers.all()
+    ]
 
 
 def engine_price(row: Price) -> EnginePrice:

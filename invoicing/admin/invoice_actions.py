@@ -210,7 +210,8 @@ ACTIONS = {
         InvoiceAction(
             code="void",
             title="Void",
-            text="Takes the invoice back, for ever. Its number stays used, and its revenue no longer counts.",
+            text="Takes the invoice back, for ever. Its number stays used, its revenue no longer counts, and its usage "
+            "is not invoiced again.",
             permission=FINALIZE,
             is_possible=_has_status(InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE),
             run=_void,

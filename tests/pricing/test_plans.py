@@ -103,6 +103,13 @@ def test_a_meter_of_a_property_that_its_events_do_not_carry_is_refused(version, 
         publish_version(version_id=version.pk)
 
 
+def test_a_value_that_the_charge_model_does_not_read_is_refused(version):
+    """Somebody who typed it believes that it is charged."""
+    version.prices.filter(key="output").update(amount=50)
+    with pytest.raises(DomainError, match="Output tokens: amount: "):
+        publish_version(version_id=version.pk)
+
+
 def test_an_unknown_meter_is_refused(version):
     with pytest.raises(DomainError, match="names meter 'pages', which doesn't exist"):
         add_price(
