@@ -24,8 +24,8 @@ from rating.models import BillingPeriod, LateUsage, RatedLine
 from rating.queries import Scope, Tie
 from rating.reports import period_problems, unpriced_usage
 
-# How far back usage without a subscription is looked for.
-LOOK_BACK = timedelta(days=62)
+# Usage without a subscription is looked for from the first day that ingestion accepts: none may drop off the list.
+FIRST_DAY = date(2015, 1, 1)
 FAILED_TASKS_SINCE = timedelta(days=7)
 
 
@@ -221,7 +221,7 @@ def _rejected() -> Attention | None:
 
 
 def _without_subscription(now: datetime) -> Attention | None:
-    start, end = now.date() - LOOK_BACK, now.date() + timedelta(days=2)
+    start, end = FIRST_DAY, now.date() + timedelta(days=2)
     found = cost_outside(windows=subscribed_windows(start=start, end=end), start=start, end=end)
     if not found:
         return None

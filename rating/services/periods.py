@@ -1,6 +1,7 @@
 """Billing periods of subscriptions: worked out once, then kept."""
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from django.db import transaction
 from django.utils import timezone as django_timezone
@@ -29,10 +30,13 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     short, and made whole again when the end is taken back.
     """
     Subscription.objects.select_for_update().get(pk=subscription.pk)
+    # What the caller read may be older than the lock; an end that was committed in between holds.
+    subscription.refresh_from_db(fields=["ends_on"])
     today = local_date(until or django_timezone.now(), subscription.customer.timezone)
     existing = BillingPeriod.objects.filter(subscription=subscription).order_by("start_date")
     if subscription.ends_on is not None:
         existing = existing.filter(start_date__lt=subscription.ends_on)
+    _close_gaps(list(existing))
     last = existing.last()
     if last is not None:
         _follow_end(last, subscription)
@@ -57,6 +61,14 @@ def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
 def period_containing(*, subscription: Subscription, on: date) -> Period:
     """The subscription's period on a local date, without writing it. Raises PeriodError outside start and end."""
     return period_on(billing_cycle(subscription), on, start=subscription.starts_on, end=subscription.ends_on)
+
+
+def _close_gaps(periods: list[BillingPeriod]) -> None:
+    """An end that was taken back before the periods behind it were removed leaves one cut short in the middle."""
+    for period, following in pairwise(periods):
+        if period.end_date < following.start_date and period.frozen_at is None:
+            period.end_date, period.period_end = following.start_date, following.period_start
+            period.save(update_fields=["end_date", "period_end"])
 
 
 def _follow_end(last: BillingPeriod, subscription: Subscription) -> None:

@@ -147,3 +147,26 @@ def test_a_subscription_can_not_end_inside_an_invoiced_period(plan_version):
     with pytest.raises(DomainError, match="The usage up to 2026-02-01 is invoiced: ends_on 2026-01-15 must be"):
         end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 1, 15))
     assert end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 2, 1)).ends_on == date(2026, 2, 1)
+
+
+def test_an_end_taken_back_before_the_next_run_leaves_no_gap(plan_version):
+    subscription = subscribe(plan_version, starts_on=date(2026, 1, 1))
+    until = datetime(2026, 3, 10, tzinfo=UTC)
+    ensure_periods(subscription=subscription, until=until)
+    subscription = end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 2, 10))
+    ensure_periods(subscription=subscription, until=until)
+    subscription.ends_on = None
+    subscription.save()
+    assert dates(ensure_periods(subscription=subscription, until=until)) == [
+        ("2026-01-01", "2026-02-01"),
+        ("2026-02-01", "2026-03-01"),
+        ("2026-03-01", "2026-04-01"),
+    ]
+
+
+def test_an_end_that_was_committed_after_the_caller_read_holds(plan_version):
+    stale = subscribe(plan_version, starts_on=date(2026, 1, 1))
+    end_subscription(subscription_id=stale.pk, ends_on=date(2026, 1, 10))
+    assert dates(ensure_periods(subscription=stale, until=datetime(2026, 1, 20, tzinfo=UTC))) == [
+        ("2026-01-01", "2026-01-10")
+    ]

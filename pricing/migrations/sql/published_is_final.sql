@@ -19,6 +19,8 @@ CREATE TRIGGER pricing_planversion_final BEFORE UPDATE OR DELETE ON pricing_plan
 
 CREATE FUNCTION pricing_require_draft(version_id bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    -- The lock makes a publication that runs meanwhile wait for this change, or this change see it.
+    PERFORM 1 FROM pricing_planversion WHERE id = version_id FOR SHARE;
     IF EXISTS (SELECT 1 FROM pricing_planversion WHERE id = version_id AND status <> 'draft') THEN
         RAISE EXCEPTION 'the prices of plan version % can''t be changed: it is no longer a draft', version_id
             USING ERRCODE = 'integrity_constraint_violation', HINT = 'Make a new version of the plan.';
