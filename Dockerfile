@@ -19,6 +19,7 @@ RUN chown amberflow:amberflow /app
 USER amberflow
 # Collecting needs no database and no secrets; the values below exist for this one command.
 RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=build PUBLIC_URL=http://localhost \
+    SELLER_NAME=build SELLER_ADDRESS=build \
     STRIPE_SECRET_KEY=sk_test_aaaaaaaaaaaaaaaaaaaaaaaaaaaa python manage.py collectstatic --no-input
 EXPOSE 8000
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \

@@ -1,11 +1,31 @@
+from django import forms
 from django.contrib import admin
 
 from amberflow.admin_base import BaseAdmin, display
 from metering.models import EventType
 
 
+class EventTypeForm(forms.ModelForm):
+    class Meta:
+        model = EventType
+        fields = ["code", "name", "aliases", "dimensions", "values", "is_ai_call"]
+
+    def clean_values(self) -> list[str]:
+        values: list[str] = self.cleaned_data["values"]
+        before = list(EventType.objects.filter(pk=self.instance.pk).values_list("values", flat=True))
+        kept = before[0] if before else []
+        if values[: len(kept)] != kept:
+            raise forms.ValidationError(
+                f"Usage is stored by place: leave {', '.join(kept)} as it is, and add at the end."
+            )
+        if len(set(values)) != len(values):
+            raise forms.ValidationError("Each value stands here once.")
+        return values
+
+
 @admin.register(EventType)
 class EventTypeAdmin(BaseAdmin):
+    form = EventTypeForm
     purpose = "The kinds of usage your systems report, and the properties that prices and margin tell apart."
     list_display = ["name", "code", "shown_aliases", "shown_dimensions", "shown_values", "is_ai_call"]
     list_filter = ["is_ai_call"]

@@ -16,7 +16,8 @@ class MeterForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if not self.errors:
+        # Of a meter that exists only name and unit can change.
+        if not self.errors and self.instance.pk is None:
             try:
                 measures_of(Meter(**values))
             except DomainError as error:

@@ -21,6 +21,8 @@ from metering.models.event import CostState
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(days=1)
 MAX_DIMENSION_LENGTH = 200
+# A column of sums holds 10^26: one event is kept so far below it that no number of events can reach it.
+MAX_VALUE = 10**18
 MODEL = "model"
 PROVIDERS = ("provider", "custom_llm_provider")
 
@@ -159,6 +161,12 @@ def _values(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, De
             values[slot] = parse_decimal(stated, name)
         except NumberError as error:
             raise EventError("invalid_number", f"properties.{name}", str(error)) from None
+        if abs(values[slot]) > MAX_VALUE:
+            raise EventError(
+                "invalid_number",
+                f"properties.{name}",
+                f"{name} is above {MAX_VALUE:,} in one event: send a smaller unit's count, or correct it.",
+            )
     return values
 
 

@@ -87,7 +87,7 @@ def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
     """
     usage = properties.get("usage")
     if isinstance(usage, dict):
-        properties = usage
+        properties = {**properties, **usage}
     stated = _read_counts(properties)
     pools = {pool: stated[pool] for pool in POOLS if pool in stated}
     _split_cache_write(stated.get("cache_write"), pools)
