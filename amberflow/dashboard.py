@@ -21,10 +21,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the dashboard shows to the admin index's context; cost and margin only for those who may see them."""
     now = timezone.now()
     sees_cost = request.user.has_perm("invoicing.view_cost")
+    sees_invoices = request.user.has_perm("invoicing.view_invoice")
     context.update(
         sees_cost=sees_cost,
-        rows=needs_attention(now=now),
-        bills=_bills(now.date()) if request.user.has_perm("invoicing.view_invoice") else [],
+        rows=needs_attention(now=now) if sees_invoices else [],
+        bills=_bills(now.date()) if sees_invoices else [],
         first_steps=_first_steps(),
     )
     if sees_cost:

@@ -29,7 +29,13 @@ _NAVIGATION = [
     {
         "items": [
             _item("Dashboard", "dashboard", "index"),
-            _item("Needs attention", "notification_important", "needs_attention", count=_attention_count),
+            _item(
+                "Needs attention",
+                "notification_important",
+                "needs_attention",
+                "invoicing.view_invoice",
+                count=_attention_count,
+            ),
             _item("Margin", "percent", "margin", "invoicing.view_cost"),
         ],
     },
