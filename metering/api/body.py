@@ -47,6 +47,9 @@ def _decompressed(body: bytes, limit: int) -> bytes:
     _within(plain, limit)
     if not gzip.eof:
         raise ProblemError("The gzip body is cut off.", code="invalid_gzip")
+    if gzip.unused_data:
+        # Nothing behind the end may be left unread in silence: it could be events.
+        raise ProblemError("The gzip body goes on after its end: send one gzip member.", code="invalid_gzip")
     return plain
 
 

@@ -139,6 +139,7 @@ def test_gzip_is_understood(send):
 def test_what_is_said_to_be_gzip_must_be(send):
     assert problem(send(USAGE, b"[]", Content_Encoding="gzip"))["code"] == "invalid_gzip"
     assert problem(send(USAGE, gzip.compress(b"[]")[:-4], Content_Encoding="gzip"))["code"] == "invalid_gzip"
+    assert problem(send(USAGE, gzip.compress(b"[]") * 2, Content_Encoding="gzip"))["code"] == "invalid_gzip"
     assert problem(send(USAGE, b"[]", Content_Encoding="br"))["code"] == "unsupported_encoding"
 
 
