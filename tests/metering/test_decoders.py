@@ -206,3 +206,10 @@ def test_any_bytes_are_decoded_or_refused(sent):
     for decoder in (native, openmeter):
         with suppress(BodyError):
             decoder.decode(sent)
+
+
+def test_an_extension_attribute_does_not_become_the_customer_of_a_rejected_event():
+    """A replay would bill another customer."""
+    event = {"specversion": "0.3", "id": "1", "source": "s", "type": "t", "subject": "acme", "customer": "other"}
+    (rejection,) = openmeter.decode(json.dumps(event).encode()).rejections
+    assert (rejection.customer, rejection.payload["customer"]) == ("acme", "acme")

@@ -65,4 +65,5 @@ def _native_form(item: Any) -> Any:
     if not isinstance(item, dict):
         return item
     renamed = {"subject": "customer", "data": "properties"}
-    return {renamed.get(name, name): value for name, value in item.items()}
+    # An extension attribute of a native name must not take the place of what the event says by CloudEvents' names.
+    return {renamed.get(name, name): value for name, value in item.items() if name not in renamed.values()}
