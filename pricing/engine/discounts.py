@@ -4,39 +4,64 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from amberflow.lib.allocation import split
 from amberflow.lib.money import ZERO, plain, round_to_places
 from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.price import DimensionFilter, Price
 
-# At the same priority: what kind comes first. Further kinds take their place here.
-KIND_ORDER = ("percent",)
+DiscountKind = Literal["free_units", "price", "amount", "percent", "graduated_percent"]
+
+# At the same priority: what kind comes first.
+KIND_ORDER: tuple[str, ...] = get_args(DiscountKind)
+
+
+@dataclass(frozen=True, slots=True)
+class PercentTier:
+    """The part of an amount above the tier before it, up to and including `up_to` (None: no end)."""
+
+    up_to: Decimal | None
+    percent: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """A reduction for usage of the local days [starts, ends), of all prices or only of those keys.
+    """A reduction for usage of the local days [starts, ends) that its scope selects.
 
-    `percent` is 0 to 100. Lower `priority` first; at the same priority by kind, then the earlier `created`
-    (any sortable text, like an ISO instant), then the smaller `key`.
+    The scope is all of: price keys, meter codes, a dimension filter; None and empty select everything. `percent` is 0
+    to 100; `amount` in the currency of the prices, per period, shared over what it selects by what is left of each;
+    `units` (after `unit_scale`) are taken off the quantity before it is priced; `tiers` of graduated_percent count
+    all that it selects together; `price` is a promotional price instead of the list price, where it is lower.
+    Lower `priority` first; at the same priority by kind, then the earlier `created` (any sortable text, like an ISO
+    instant), then the smaller `key`.
     """
 
     key: str
-    kind: Literal["percent"]
-    percent: Decimal
+    kind: DiscountKind
+    percent: Decimal | None = None
     priority: int = 0
     created: str = ""
     starts: date | None = None
     ends: date | None = None
     prices: tuple[str, ...] | None = None
     name: str = ""
+    amount: Decimal | None = None
+    units: Decimal | None = None
+    tiers: tuple[PercentTier, ...] = ()
+    price: Price | None = None
+    meters: tuple[str, ...] | None = None
+    filter: DimensionFilter = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KIND_ORDER:
             raise ValueError(f"discount {self.key}: kind {self.kind!r} is not known; use {', '.join(KIND_ORDER)}.")
-        if not 0 <= self.percent <= 100:
-            raise ValueError(f"discount {self.key}: {plain(self.percent)} percent; use a number from 0 to 100.")
+        needed = {"free_units": "units", "graduated_percent": "tiers"}.get(self.kind, self.kind)
+        if getattr(self, needed) in (None, ()):
+            raise ValueError(f"discount {self.key}: a {self.kind} discount needs {needed}; give it.")
+        for percent in (self.percent, *(tier.percent for tier in self.tiers)):
+            if percent is not None and not 0 <= percent <= 100:
+                raise ValueError(f"discount {self.key}: {plain(percent)} percent; use a number from 0 to 100.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +109,13 @@ def apply_discounts(
         base = left if len(chosen) == len(remaining) else rounded_base
         if not base:
             continue
-        taken = base * discount.percent / 100
-        shares = split(round_to_places(rounded_base * discount.percent / 100), [remaining[i] for i in chosen])
+        percent = discount.percent or ZERO
+        taken = base * percent / 100
+        shares = split(round_to_places(rounded_base * percent / 100), [remaining[i] for i in chosen])
         for position, share in zip(chosen, shares, strict=True):
             remaining[position] -= share
         left = max(ZERO, left - taken)
-        applied.append(AppliedDiscount(discount.key, discount.name, discount.percent, base, taken))
+        applied.append(AppliedDiscount(discount.key, discount.name, percent, base, taken))
     taken_by_part = tuple(before - after for before, after in zip(gross, remaining, strict=True))
     return Discounted(left, taken_by_part, tuple(applied))
 

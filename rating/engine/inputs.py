@@ -2,12 +2,12 @@
 same bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
-from amberflow.lib.money import ONE
+from amberflow.lib.money import ONE, ZERO
 from amberflow.lib.periods import Period
 from pricing.engine.discounts import Discount
 from pricing.engine.price import Price
@@ -18,15 +18,57 @@ Dimensions = tuple[tuple[str, str], ...]
 REQUEST = "request"
 
 
+Aggregation = Literal["sum", "count", "max", "min", "latest", "unique_count", "average", "time_weighted_sum"]
+AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
+
+
 @dataclass(frozen=True, slots=True)
 class MeterSpec:
-    """How the rows of one event type become a quantity: the sum of `measures`, or the count of events."""
+    """How the rows of one event type become a quantity.
+
+    The sum of `measures`, the count of events, or what `stat` (a key of SeriesDay.stats, for `unique_count` of
+    SeriesDay.uniques) says under the aggregation. `carries_over`: the level of a time-weighted sum goes on into the
+    next period instead of beginning at 0.
+    """
 
     code: str
     event_type: str
-    aggregation: Literal["sum", "count"]
+    aggregation: Aggregation
     measures: tuple[str, ...]
     unit: str
+    stat: str = ""
+    carries_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What the events of a series on one day say about one property, so that days and series can be combined.
+
+    `count` events carried it. `latest` is the value of the last one, by `latest_at` (microseconds since 1970, UTC),
+    then by `latest_key`. `weighted` is the sum of value × microseconds since 1970. `amounts`, kept only where a meter
+    asks for it, are the distinct values with how many events had each, in order of value.
+    """
+
+    count: int
+    minimum: Decimal
+    maximum: Decimal
+    latest_at: int
+    latest_key: str
+    latest: Decimal
+    total: Decimal
+    weighted: Decimal
+    amounts: tuple[tuple[Decimal, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningLevel:
+    """The level (sum of all values before the period) with which a series enters a period, for a carrying meter."""
+
+    series: int
+    event_type: str
+    dims: Dimensions
+    stat: str
+    level: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +76,9 @@ class SeriesDay:
     """One usage rollup row: what a series used on one local day, and what that cost.
 
     `quantities` are by measure. `costs` are by measure and `request`, in the currency of the cost book.
-    `uncosted_events` counts the events whose cost is not known and therefore missing in `costs`.
+    `uncosted_events` counts the events whose cost is not known and therefore missing in `costs`. `stats` are by
+    property, `uniques` the hashes of a property's distinct values, in order. `is_owned` is false for usage whose cost
+    and whose lack of a price are another subscription's matter; its costs are then empty.
     """
 
     series: int
@@ -45,13 +89,19 @@ class SeriesDay:
     quantities: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
     uncosted_events: int = 0
+    stats: Mapping[str, Stat] = field(default_factory=dict)
+    uniques: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_owned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PriceInput:
-    """One price of the plan version, under the key and name that the invoice line gets.
+    """One price of the subscription, under the key and name that the invoice line gets.
 
-    `meter` is None for fixed fees, which are charged in arrears.
+    `meter` is None for fixed fees, which are charged in arrears. It holds on the local days [starts, ends); prices of
+    the same key on different days are one price that changes inside the period: its line is split there, and what
+    tiers and included units counted carries on. `times` multiplies a fixed fee, like three seats of an add-on.
+    `amendment` is the negotiated term that the price comes from, empty for the plan's own.
     """
 
     key: str
@@ -59,12 +109,33 @@ class PriceInput:
     price: Price
     meter: MeterSpec | None = None
     sort_order: int = 0
+    starts: date | None = None
+    ends: date | None = None
+    times: Decimal = ONE
+    amendment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A promise to spend at least `amount` on the local days [starts, ends) of its term.
+
+    `earlier` is what counted in the periods of the term before this one (billed amounts of eligible lines). What is
+    missing is due in the period in which the term ends. `prices`: the keys whose lines count, None for all.
+    """
+
+    key: str
+    name: str
+    amount: Decimal
+    starts: date
+    ends: date
+    earlier: Decimal = ZERO
+    prices: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodInput:
     """One billing period of one subscription. `cost_rate` turns the cost currency into `currency` (USD/USD:
-    1)."""
+    1). Days before `trial_ends` are free."""
 
     subscription: str
     currency: str
@@ -74,3 +145,6 @@ class PeriodInput:
     series_days: tuple[SeriesDay, ...]
     discounts: tuple[Discount, ...] = ()
     cost_rate: Decimal = ONE
+    commitments: tuple[Commitment, ...] = ()
+    opening_levels: tuple[OpeningLevel, ...] = ()
+    trial_ends: date | None = None
