@@ -84,5 +84,8 @@ def test_a_percentage_outside_0_to_100_is_refused(number, shown):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"^discount d: kind 'free' is not known; use percent\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^discount d: kind 'free' is not known; use free_units, price, amount, percent, graduated_percent\.$",
+    ):
         Discount("d", "free", D(1))
