@@ -9,7 +9,7 @@ from amberflow.lib.money import minor_unit, plain, round_to_minor, round_to_plac
 from pricing.engine.charge import charge
 from pricing.engine.discounts import Discount, Discounted, apply_discounts, discount_step
 from pricing.engine.explain import Step, money_text, number_text
-from pricing.engine.price import Price
+from pricing.engine.price import Price, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ def settle(
 
 @use_money_context()
 def preview_price(
-    price: Price, quantity: Decimal, discounts: Sequence[Discount] = (), *, unit: str = "units"
+    price: Price, usage: Usage, discounts: Sequence[Discount] = (), *, unit: str = "units"
 ) -> PricedAmount:
-    """Price a bare quantity for a full period. Discount windows don't matter, as there are no days."""
-    charged = charge(price, quantity, unit=unit)
+    """Price bare usage for a full period. Discount windows don't matter, as there are no days."""
+    charged = charge(price, usage, unit=unit)
     settled = settle(price, charged.amount, discounts=discounts, days=[None], gross=[round_to_places(charged.amount)])
     return PricedAmount(settled.net, settled.billed, charged.steps + settled.steps)

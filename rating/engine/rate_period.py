@@ -14,6 +14,7 @@ from amberflow.lib.money import ZERO, round_to_places, use_money_context
 from pricing.engine.charge import Charge, charge, charge_fee
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.pipeline import settle
+from pricing.engine.price import Usage
 from rating.engine.coverage import UsageRow, share_series
 from rating.engine.explanation import explain_line
 from rating.engine.inputs import Dimensions, PeriodInput, PriceInput, SeriesDay
@@ -157,7 +158,7 @@ def _charge(inp: PeriodInput, entry: PriceInput, rows: Sequence[UsageRow]) -> tu
         charged = charge_fee(price, inp.period.days, inp.period.full_days)
     else:
         quantity = sum((row.quantity for row in used), ZERO)
-        charged = charge(price, quantity, unit=entry.meter.unit)
+        charged = charge(price, Usage(quantity), unit=entry.meter.unit)
     listed = round_to_places(charged.amount)
     if used:
         gross = gross_by_row(price, used, listed)

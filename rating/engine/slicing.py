@@ -8,7 +8,7 @@ from amberflow.lib.allocation import split
 from amberflow.lib.money import ZERO, round_to_places
 from pricing.engine.charge import list_amount
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.price import Price
+from pricing.engine.price import Price, Usage
 from rating.engine.coverage import UsageRow
 
 
@@ -31,7 +31,7 @@ def _gross_by_running_total(price: Price, rows: Sequence[UsageRow]) -> list[Deci
     for _, group in groupby(rows, key=lambda row: row.day):
         quantities = [row.quantity for row in group]
         running += sum(quantities, ZERO)
-        after = round_to_places(list_amount(price, running))
+        after = round_to_places(list_amount(price, Usage(running)))
         gross += split(after - before, quantities)
         before = after
     return gross

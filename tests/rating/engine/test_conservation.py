@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from amberflow.lib.money import round_to_minor, round_to_places, use_money_context
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.pipeline import preview_price
+from pricing.engine.price import Usage
 from rating.engine.coverage import meter_quantity
 from rating.engine.rate_period import rate_period
 from tests.rating.engine.strategies import period_inputs, random_period
@@ -75,7 +76,7 @@ def check_lines_are_billed_like_previews(inp, rated):
     prices = {entry.key: entry.price for entry in inp.prices}
     for line in rate_period(whole).lines:
         allowed = [item for item in whole.discounts if item.prices is None or line.price_key in item.prices]
-        assert line.amount == preview_price(prices[line.price_key], line.quantity, allowed).rounded
+        assert line.amount == preview_price(prices[line.price_key], Usage(line.quantity), allowed).rounded
 
 
 def check_the_same_values_give_the_same_bytes(inp, rated):
