@@ -33,7 +33,8 @@ class ChargeModel:
     `fields` are the fields of Price it reads beside those of every price, `required` those without a
     default; `tier_fields` the fields of its tiers beside `up_to`. `is_usage`: it charges a meter's usage, else a fee
     per period. `by_running_total`: later units may cost something else than earlier ones, so each day gets what its
-    own usage added; otherwise days share pro rata. `parts` takes the price and billable usage (quantity not
+    own usage added; otherwise days share pro rata. `is_whole_quantity`: the quantity of the whole period decides what
+    each unit costs, so that a part of the period can't be charged before the rest is known. `parts` takes the price and billable usage (quantity not
     negative, units converted); the amount is the sum of the parts.
     """
 
@@ -44,3 +45,4 @@ class ChargeModel:
     by_running_total: bool
     parts: Callable[[Price, Usage], tuple[Part, ...]]
     tier_fields: tuple[str, ...] = ()
+    is_whole_quantity: bool = False

@@ -19,6 +19,7 @@ STAIRSTEP = ChargeModel(
     required=("tiers",),
     is_usage=True,
     by_running_total=False,
+    is_whole_quantity=True,
     parts=parts,
     tier_fields=("flat_fee",),
 )

@@ -24,6 +24,7 @@ VOLUME_PACKAGE = ChargeModel(
     required=("tiers",),
     is_usage=True,
     by_running_total=False,
+    is_whole_quantity=True,
     parts=parts,
     tier_fields=("package_size", "package_price", "flat_fee"),
 )
