@@ -48,7 +48,7 @@ def _claimed(subscription: str, row: SeriesDay, claims: Sequence[Claim]) -> tupl
     """Whether the subscription owns the row, and whether it has a price for it."""
     running = [claim for claim in claims if claim.starts <= row.day and (claim.ends is None or row.day < claim.ends)]
     covering = [claim.subscription for claim in running if _covers(claim, row)]
-    owner = (covering or [claim.subscription for claim in running] or [None])[0]
+    owner = next(iter(covering or [claim.subscription for claim in running]), None)
     return owner == subscription, subscription in covering
 
 
