@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 
 from invoicing.engine.credits import Grant
 from invoicing.models import CreditGrant, InvoiceLine, InvoiceStatus
-from rating.models import BillingPeriod
+from pricing.models import Subscription
 
 
 def with_balances(grants: QuerySet[CreditGrant]) -> QuerySet[Any]:
@@ -25,17 +26,16 @@ def usable_grants(*, customer_id: int, currency: str, among: Iterable[int] | Non
     return [engine_grant(grant) for grant in with_balances(grants).filter(balance_minor__gt=0).order_by("pk")]
 
 
-def grants_for_draft(*, period: BillingPeriod, currency: str) -> list[Grant]:
-    """The grants that the draft of a period, stored or not, may show: less what the customer's earlier drafts show.
+def grants_for_draft(*, subscription: Subscription, end: date, currency: str) -> list[Grant]:
+    """The grants that the draft of a period up to `end` may show: less what the customer's earlier drafts show.
 
     Drafts write nothing to the ledger. Earlier is what ends before, or on the same day with the older subscription, so
     that no credit is shown twice.
     """
-    customer_id = period.subscription.customer_id
-    shown = _shown_before(period, currency)
+    shown = _shown_before(subscription, end, currency)
     grants = (
         replace(grant, balance_minor=grant.balance_minor - shown[grant.id])
-        for grant in usable_grants(customer_id=customer_id, currency=currency)
+        for grant in usable_grants(customer_id=subscription.customer_id, currency=currency)
     )
     return [grant for grant in grants if grant.balance_minor > 0]
 
@@ -56,12 +56,12 @@ def engine_grant(grant: Any) -> Grant:
     )
 
 
-def _shown_before(period: BillingPeriod, currency: str) -> Counter[int]:
+def _shown_before(subscription: Subscription, end: date, currency: str) -> Counter[int]:
     earlier = InvoiceLine.objects.filter(
-        Q(invoice__period__end_date__lt=period.end_date)
-        | Q(invoice__period__end_date=period.end_date, invoice__period__subscription__lt=period.subscription_id),
+        Q(invoice__period__end_date__lt=end)
+        | Q(invoice__period__end_date=end, invoice__period__subscription__lt=subscription.pk),
         invoice__status=InvoiceStatus.DRAFT,
-        invoice__customer_id=period.subscription.customer_id,
+        invoice__customer_id=subscription.customer_id,
         invoice__currency=currency,
         credit_minor__gt=0,
     )

@@ -3,10 +3,10 @@
 Everything is in whole minor units of one currency; nothing is rounded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from amberflow.lib.money import from_minor
 
@@ -80,6 +80,27 @@ class Credited:
     def of_line(self, position: int) -> tuple[Application, ...]:
         """What was taken off one line."""
         return tuple(one for one in self.applications if one.position == position)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one grant takes off a whole invoice."""
+
+    grant: int
+    name: str
+    kind: str
+    amount_minor: int
+
+
+def used_by_grant(credits_of_lines: Iterable[Sequence[Mapping[str, Any]]]) -> tuple[Used, ...]:
+    """The credits that invoice lines keep, added up by grant, in order of first use."""
+    used: dict[int, Used] = {}
+    for credits in credits_of_lines:
+        for credit in credits:
+            before = used[credit["grant"]].amount_minor if credit["grant"] in used else 0
+            amount_minor = before + credit["amount_minor"]
+            used[credit["grant"]] = Used(credit["grant"], credit["name"], credit["kind"], amount_minor)
+    return tuple(used.values())
 
 
 def in_order(grants: Iterable[Grant]) -> list[Grant]:

@@ -62,10 +62,12 @@ def write_draft(
             invoice.delete()
         return None, invoice is not None
     currency = period.subscription.plan_version.currency
+    if grants is None:
+        grants = grants_for_draft(subscription=period.subscription, end=period.end_date, currency=currency)
     draft = assemble(
         rated.values(),
         currency=currency,
-        grants=grants_for_draft(period=period, currency=currency) if grants is None else grants,
+        grants=grants,
         last_day=period.end_date - timedelta(days=1),
     )
     shares_changed = set_line_credits(
