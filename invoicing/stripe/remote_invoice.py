@@ -67,8 +67,8 @@ def create(client: stripe.StripeClient, invoice: Invoice, customer_id: str) -> s
     lines = sum(1 for _ in items_of(invoice))
     if lines > MAX_LINES:
         raise PushRefusedError(
-            f"The invoice has {lines} lines and Stripe takes {MAX_LINES}, credits included: collect it outside of Stripe and record its "
-            "payment, or group prices by fewer dimensions from now on."
+            f"The invoice has {lines} lines and Stripe takes {MAX_LINES}, credits included: collect it outside of "
+            "Stripe and record its payment, or group prices by fewer dimensions from now on."
         )
     params: Any = {
         "customer": customer_id,
