@@ -3,7 +3,17 @@
 from rating.models.billing_period import BillingPeriod
 from rating.models.exchange_rate import ExchangeRate
 from rating.models.late_usage import LateUsage
+from rating.models.line_credit import LineCredit
 from rating.models.rated_line import RatedLine, Slice
 from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
 
-__all__ = ["BillingPeriod", "ExchangeRate", "LateUsage", "RatedLine", "Slice", "UnbilledCost", "UnpricedUsage"]
+__all__ = [
+    "BillingPeriod",
+    "ExchangeRate",
+    "LateUsage",
+    "LineCredit",
+    "RatedLine",
+    "Slice",
+    "UnbilledCost",
+    "UnpricedUsage",
+]
