@@ -1,8 +1,13 @@
 -- Writes the events of one request that were never seen before: one statement, so that an event, its identity and its
 -- usage exist together or not at all. Returns the identities that are new; the others were accepted earlier.
 -- Identities go in in order, so that two requests with the same events wait for each other instead of deadlocking.
-WITH sent AS (
-    SELECT * FROM unnest(
+-- Nothing is written and no row returned when what events are prepared by has changed (metering_ingestion_changed):
+-- the tables are locked before this statement sees the rows of others, so it can't miss a change that it has waited for.
+WITH current AS (
+    SELECT WHERE %(generation)s::bigint = (SELECT coalesce(max(id), 0) FROM metering_ingestionchange)
+),
+sent AS (
+    SELECT t.* FROM current CROSS JOIN unnest(
         %(identity)s::uuid[], %(body)s::bigint[], %(key)s::uuid[], %(occurred_at)s::timestamptz[], %(day)s::date[],
         %(series_id)s::int[], %(position)s::int[], %(cost_state)s::smallint[],
         %(uncached_input)s::bigint[], %(cache_read)s::bigint[], %(cache_write_5m)s::bigint[],
@@ -72,5 +77,32 @@ deltas AS (
         coalesce(sum(audio_output_cost), 0), coalesce(sum(request_cost), 0)
     FROM written
     GROUP BY series_id, day
+),
+-- What meters need beside sums: a row per event and property, a number or the hash of a text.
+kept AS (
+    SELECT position, (%(kept_names)s::text[])[name] AS property, value, single <> 0 AS single, hash FROM unnest(
+        %(kept_position)s::int[], %(kept_name)s::int[], %(kept_value)s::numeric[], %(kept_single)s::smallint[],
+        %(kept_hash)s::uuid[]
+    ) AS t (position, name, value, single, hash)
+),
+stats AS (
+    INSERT INTO metering_usagestatdelta (
+        series_id, day, property, count, minimum, maximum, latest_at, latest_key, latest, total, weighted,
+        amounts, uniques
+    )
+    SELECT
+        series_id, day, property, count(value), min(value), max(value),
+        (array_agg(microseconds ORDER BY microseconds DESC, key DESC) FILTER (WHERE value IS NOT NULL))[1],
+        (array_agg(key ORDER BY microseconds DESC, key DESC) FILTER (WHERE value IS NOT NULL))[1],
+        (array_agg(value ORDER BY microseconds DESC, key DESC) FILTER (WHERE value IS NOT NULL))[1],
+        sum(value), sum(value * microseconds),
+        array_agg(value) FILTER (WHERE single AND value IS NOT NULL),
+        array_agg(DISTINCT hash) FILTER (WHERE hash IS NOT NULL)
+    FROM kept
+    JOIN (
+        SELECT series_id, day, key, position, (extract(epoch FROM occurred_at) * 1000000)::bigint AS microseconds
+        FROM written
+    ) AS w USING (position)
+    GROUP BY series_id, day, property
 )
-SELECT identity FROM fresh
+SELECT NULL::uuid AS identity FROM current UNION ALL SELECT identity FROM fresh
