@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
 from metering.meters import measures_of, stat_of
@@ -27,11 +27,15 @@ class Needs:
 NOTHING = Needs()
 
 
+def needing_meters() -> QuerySet[Meter]:
+    """The meters for which sums are not enough."""
+    return Meter.objects.filter(~Q(aggregation__in=(Aggregation.SUM, Aggregation.COUNT)) | Q(keep_amounts=True))
+
+
 def all_needs() -> dict[int, Needs]:
     """What is needed, by id of the event type; types whose meters need only sums are left out. One query."""
-    meters = Meter.objects.filter(~Q(aggregation__in=(Aggregation.SUM, Aggregation.COUNT)) | Q(keep_amounts=True))
     by_type: dict[int, list[Meter]] = {}
-    for meter in meters.select_related("event_type").order_by("pk"):
+    for meter in needing_meters().select_related("event_type").order_by("pk"):
         by_type.setdefault(meter.event_type_id, []).append(meter)
     found = ((event_type, needs_of(members)) for event_type, members in by_type.items())
     return {event_type: needs for event_type, needs in found if needs}

@@ -51,11 +51,12 @@ def write_events(
     if not first:
         return []
     columns = _columns(list(first.values()), series)
+    kept = _kept(list(first.values()))
     rows = run_statement(
         "ingest",
         {
             **columns,
-            **_kept(list(first.values())),
+            **kept,
             "generation": generation,
             "received_at": received_at,
             "source": source,
@@ -63,6 +64,7 @@ def write_events(
             "count": len(first),
             "payload": pack(each.event.document() for each in first.values()),
         },
+        parts=("ingest_stats",) if kept else (),
     )
     # The first row stands for the generation, the others for events.
     if not rows:
@@ -123,7 +125,7 @@ def _columns(prepared: Sequence[PreparedEvent], series: Mapping[SeriesKey, int])
 
 
 def _kept(prepared: Sequence[PreparedEvent]) -> dict[str, Any]:
-    """What is kept beside sums, one row per event and property; no rows at all when no meter needs any."""
+    """What is kept beside sums, one row per event and property; no columns at all when there are no rows."""
     rows: list[tuple[int, int, Decimal | None, bool, str | None]] = []
     names: dict[str, int] = {}
     for position, each in enumerate(prepared):
@@ -131,6 +133,8 @@ def _kept(prepared: Sequence[PreparedEvent]) -> dict[str, Any]:
             rows.append((position, names.setdefault(name, len(names) + 1), value, name in each.needs.kept, None))
         for name, digest in each.uniques.items():
             rows.append((position, names.setdefault(name, len(names) + 1), None, False, digest.hex()))
+    if not rows:
+        return {}
     return {
         "kept_names": list(names),
         "kept_position": array_literal(row[0] for row in rows),

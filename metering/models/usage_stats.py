@@ -10,8 +10,8 @@ from django.db import models
 from amberflow.model_fields import AmountField
 from metering.models.series import Series
 
-# A sum of values times microseconds: sixteen more digits than a quantity has.
-WEIGHTED = {"max_digits": 60, "decimal_places": 12}
+# Of a sum of values times microseconds: sixteen digits more than a quantity has, before the same 12 decimals.
+WEIGHTED_DIGITS, WEIGHTED_PLACES = 60, 12
 
 
 class UsageStatDay(models.Model):
@@ -32,7 +32,7 @@ class UsageStatDay(models.Model):
     latest_key = models.UUIDField()
     latest = AmountField()
     total = AmountField()
-    weighted = models.DecimalField(**WEIGHTED)
+    weighted = models.DecimalField(max_digits=WEIGHTED_DIGITS, decimal_places=WEIGHTED_PLACES)
 
     def __str__(self) -> str:
         return f"{self.property} of series {self.series_id} on {self.day}"
@@ -84,7 +84,7 @@ class UsageStatDelta(models.Model):
     latest_key = models.UUIDField(null=True)
     latest = AmountField(null=True)
     total = AmountField(null=True)
-    weighted = models.DecimalField(**WEIGHTED, null=True)
+    weighted = models.DecimalField(max_digits=WEIGHTED_DIGITS, decimal_places=WEIGHTED_PLACES, null=True)
     amounts = ArrayField(AmountField(), null=True)
     uniques = ArrayField(models.UUIDField(), null=True)
 
