@@ -90,7 +90,8 @@ STATEMENTS = (
     )
     SELECT s.id, d::date, 40 + n %% 17, 0, 20000 + n %% 7001, 9000 + n %% 4003, 0, 0, 0, 0, 3000 + n %% 2003, 0, 0,
         0, 0, 0, 0,
-        (20000 + n %% 7001) * 0.0000025, (9000 + n %% 4003) * 0.00000125, 0, 0, 0, 0, (3000 + n %% 2003) * 0.00001, 0, 0, 0
+        (20000 + n %% 7001) * 0.0000025, (9000 + n %% 4003) * 0.00000125, 0, 0, 0, 0,
+        (3000 + n %% 2003) * 0.00001, 0, 0, 0
     FROM metering_series s JOIN customers_customer c ON c.id = s.customer_id
     CROSS JOIN generate_series(%(start)s::date, %(end)s::date - 1, interval '1 day') d
     CROSS JOIN LATERAL (SELECT s.id * 7919 + extract(day FROM d)::int * 104729) AS x(n)
