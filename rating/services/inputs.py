@@ -20,7 +20,7 @@ from rating.models import BillingPeriod, ExchangeRate
 from rating.services.periods import period_containing
 
 # Part of every input digest: a change of the engine's results re-rates what is still open.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 def period_input(*, period: BillingPeriod) -> PeriodInput:
