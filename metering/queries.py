@@ -1,8 +1,8 @@
 """Reads usage: sums and statistics for rating, single events for drill-down, models without a rate for attention."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from amberflow.lib.money import use_money_context
 from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.ingest.write import unpack
@@ -54,7 +55,8 @@ class UsageLevel:
     level: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: millions are made in a billing run, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class UsageRow:
     """What a series used on one local day of its customer, and what that cost in the cost book's currency.
 
@@ -101,10 +103,10 @@ def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
         # stop the period is still open, and the next rating brings both up to the same moment.
         if events == sum(row.events for row in rows):
             break
-    return [
-        replace(row, stats=stats.get((row.series, row.day), {}), uniques=uniques.get((row.series, row.day), {}))
-        for row in rows
-    ]
+    for row in rows:
+        row.stats = stats.get((row.series, row.day), {})
+        row.uniques = uniques.get((row.series, row.day), {})
+    return rows
 
 
 def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
@@ -129,12 +131,6 @@ def is_unsettled(*, customer_id: int) -> bool:
 def _keeps_stats(customer_id: int) -> bool:
     types = needing_meters().values("event_type_id")
     return Series.objects.filter(customer_id=customer_id, event_type_id__in=types).exists()
-
-
-def _sums(customer_id: int, start: date, end: date) -> list[UsageRow]:
-    rows = map(_usage_row, run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end}))
-    # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
-    return [row for row in rows if row.events or row.quantities or row.costs]
 
 
 SeriesDays = dict[tuple[int, date], dict[str, Any]]
@@ -164,19 +160,58 @@ def _stats(customer_id: int, start: date, end: date) -> tuple[int, SeriesDays, S
     return counted[3], stats, uniques
 
 
-def _usage_row(row: Sequence[Any]) -> UsageRow:
-    series, event_type, dimensions, day, events, uncosted_events, *sums = row
-    quantities, costs = sums[: len(MEASURES)], sums[len(MEASURES) :]
-    return UsageRow(
-        series=series,
-        event_type=event_type,
-        dims=json.loads(dimensions),
-        day=day,
-        events=events,
-        quantities={name: amount for name, amount in zip(MEASURES, quantities, strict=True) if amount},
-        costs={part: amount for part, amount in zip(COST_PARTS, costs, strict=True) if amount},
-        uncosted_events=uncosted_events,
-    )
+def _sums(customer_id: int, start: date, end: date) -> list[UsageRow]:
+    days: dict[str, date] = {}
+    rows: list[UsageRow] = []
+    found = run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end})
+    for series, event_type, dimensions, text in found:
+        dims = json.loads(dimensions)
+        day_texts, events, uncosted, *sums = zip(*(row[1:-1].split(",") for row in text.split(";")), strict=True)
+        quantities = _by_day(MEASURES, sums[: len(MEASURES)])
+        costs = _by_day(COST_PARTS, sums[len(MEASURES) :])
+        last = None
+        for n, day_text in enumerate(day_texts):
+            day = days.get(day_text) or days.setdefault(day_text, date.fromisoformat(day_text))
+            row = UsageRow(series, event_type, dims, day, int(events[n]), quantities[n], costs[n], int(uncosted[n]))
+            if day == last:
+                _add(rows[-1], row)
+            else:
+                rows.append(row)
+            last = day
+    # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
+    return [row for row in rows if row.events or row.quantities or row.costs]
+
+
+def _by_day(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[dict[str, Decimal]]:
+    """The amounts of each day by name, without those that are empty, from one column of texts per name."""
+    used = [(name, column) for name, column in zip(names, columns, strict=True) if any(column)]
+    if not used:
+        return [{} for _ in columns[0]]
+    some = [name for name, _ in used]
+    if all(map(all, (column for _, column in used))):
+        return [
+            dict(zip(some, amounts, strict=True))
+            for amounts in zip(*(map(Decimal, column) for _, column in used), strict=True)
+        ]
+    return [
+        {name: Decimal(amount) for name, amount in zip(some, amounts, strict=True) if amount}
+        for amounts in zip(*(column for _, column in used), strict=True)
+    ]
+
+
+@use_money_context()
+def _add(row: UsageRow, other: UsageRow) -> None:
+    """Add the usage of the same series and day."""
+    row.events += other.events
+    row.uncosted_events += other.uncosted_events
+    row.quantities = _added(row.quantities, other.quantities, MEASURES)
+    row.costs = _added(row.costs, other.costs, COST_PARTS)
+
+
+def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]) -> dict[str, Decimal]:
+    zero = Decimal(0)
+    sums = {name: one.get(name, zero) + other.get(name, zero) for name in names if name in one or name in other}
+    return {name: amount for name, amount in sums.items() if amount}
 
 
 def events_of(

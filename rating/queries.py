@@ -267,7 +267,13 @@ def _periods(scope: Scope) -> QuerySet[BillingPeriod]:
 
 
 def _slices(scope: Scope) -> QuerySet[Slice]:
-    slices = Slice.objects.filter(day__gte=scope.start, day__lt=scope.end)
+    slices = Slice.objects.filter(
+        day__gte=scope.start,
+        day__lt=scope.end,
+        # A period's days lie inside it, so that only the slices of these periods are unfolded into days.
+        line__period__start_date__lt=scope.end,
+        line__period__end_date__gt=scope.start,
+    )
     if scope.customer_id is not None:
         slices = slices.filter(line__period__subscription__customer_id=scope.customer_id)
     return slices

@@ -15,7 +15,7 @@ from metering.queries import UsageStat, opening_levels, usage_rows
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.models import Price, Subscription
-from rating.engine.inputs import MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
+from rating.engine.inputs import Dimensions, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
 from rating.models import BillingPeriod, ExchangeRate
 from rating.services.periods import period_containing
 
@@ -117,24 +117,7 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
             )
             for price in prices
         ),
-        series_days=tuple(
-            SeriesDay(
-                series=row.series,
-                event_type=row.event_type,
-                dims=tuple(sorted(row.dims.items())),
-                day=row.day,
-                events=row.events,
-                quantities=row.quantities,
-                costs=row.costs,
-                uncosted_events=row.uncosted_events,
-                stats={name: _stat(stat) for name, stat in row.stats.items()},
-                uniques=row.uniques,
-            )
-            for row in sorted(
-                usage_rows(customer_id=subscription.customer_id, start=period.start, end=period.end),
-                key=lambda row: (row.series, row.day),
-            )
-        ),
+        series_days=_series_days(subscription.customer_id, period),
         discounts=tuple(
             EngineDiscount(
                 key=f"discount-{discount.pk}",
@@ -174,3 +157,28 @@ def _stat(stat: UsageStat) -> Stat:
         weighted=stat.weighted,
         amounts=stat.amounts,
     )
+
+
+def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
+    # Days of a series stand together and share their dimensions.
+    dims: Dimensions = ()
+    of_series = None
+    found = []
+    for row in usage_rows(customer_id=customer_id, start=period.start, end=period.end):
+        if row.series != of_series:
+            of_series, dims = row.series, tuple(sorted(row.dims.items()))
+        found.append(
+            SeriesDay(
+                series=row.series,
+                event_type=row.event_type,
+                dims=dims,
+                day=row.day,
+                events=row.events,
+                quantities=row.quantities,
+                costs=row.costs,
+                uncosted_events=row.uncosted_events,
+                stats={name: _stat(stat) for name, stat in row.stats.items()},
+                uniques=row.uniques,
+            )
+        )
+    return tuple(found)
