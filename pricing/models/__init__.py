@@ -2,7 +2,18 @@
 
 from pricing.models.discount import Discount
 from pricing.models.plan import Plan, PlanVersion
+from pricing.models.plan_example import ExampleLine, ExampleUsage, PlanExample
 from pricing.models.price import Price, PriceTier
 from pricing.models.subscription import Subscription
 
-__all__ = ["Discount", "Plan", "PlanVersion", "Price", "PriceTier", "Subscription"]
+__all__ = [
+    "Discount",
+    "ExampleLine",
+    "ExampleUsage",
+    "Plan",
+    "PlanExample",
+    "PlanVersion",
+    "Price",
+    "PriceTier",
+    "Subscription",
+]
