@@ -1,17 +1,17 @@
-"""From a quantity to the list amount: convert units, subtract included units, apply the charge model."""
+"""From usage to the list amount: convert units, subtract included units, apply the charge model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from amberflow.lib.money import CONTEXT, ONE, ZERO, plain, use_money_context
+from amberflow.lib.money import CONTEXT, ONE, ZERO, plain, round_to_places, use_money_context
 from amberflow.lib.units import unit_text
 from pricing.engine.charge_models.model import Part
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.explain import Step, money_text, number_text
-from pricing.engine.price import Price
+from pricing.engine.part_text import ROUNDING_TEXTS, part_step
+from pricing.engine.price import Price, Usage
 
 _ROUNDINGS = {"up": ROUND_CEILING, "down": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
-_ROUNDING_TEXTS = {"up": "rounded up", "down": "rounded down", "half_up": "rounded half up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +25,35 @@ class Charge:
 
 
 @use_money_context()
-def charge(price: Price, quantity: Decimal, *, unit: str = "units") -> Charge:
-    """Charge a quantity of the meter's unit. A negative quantity is charged as 0. `unit` names it in the
-    steps."""
+def charge(price: Price, usage: Usage, *, unit: str = "units") -> Charge:
+    """Charge usage in the meter's unit. A negative quantity is charged as 0. `unit` names it in the steps.
+
+    Raises ValueError if the price has a bound per event and the events' amounts are missing.
+    """
     if not CHARGE_MODELS[price.model].is_usage:
         return charge_fee(price, 1, 1)
-    conversions = _conversions(price, quantity)
+    conversions = _conversions(price, usage.quantity)
     steps = _conversion_steps(price, conversions, unit)
     _, billable = conversions[-1]
-    parts = CHARGE_MODELS[price.model].parts(price, billable)
+    parts = _parts(price, usage, billable)
     amount = sum((part.amount for part in parts), ZERO)
-    steps.extend(_part_step(price, part, unit) for part in parts)
-    if len(parts) > 1:
-        terms = " + ".join(number_text(part.amount) for part in parts)
-        steps.append(Step("sum", f"{terms} = {money_text(amount, price.currency)}", amount))
-    if not parts:
+    steps.extend(part_step(price, part, unit) for part in parts)
+    terms = [number_text(part.amount) for part in parts if part.code != "free"]
+    if len(terms) > 1:
+        steps.append(Step("sum", f"{' + '.join(terms)} = {money_text(amount, price.currency)}", amount))
+    if not terms:
         steps.append(Step("nothing", f"Nothing to charge: {money_text(ZERO, price.currency)}", ZERO))
-    return Charge(quantity, billable, amount, tuple(steps))
+    return Charge(usage.quantity, billable, amount, tuple(steps))
 
 
 @use_money_context()
 def charge_fee(price: Price, days: int, full_days: int) -> Charge:
-    """Charge a fixed fee for `days` of the `full_days` of its period."""
-    (part,) = CHARGE_MODELS[price.model].parts(price, ONE)
-    steps = [Step("fee", f"Fee per period: {money_text(part.amount, price.currency)}", part.amount)]
+    """Charge a fixed fee for `days` of the `full_days` of its period. A one-time fee is always due in full."""
+    (part,) = CHARGE_MODELS[price.model].parts(price, Usage(ONE))
     amount = part.amount
+    if price.recurrence == "one_time":
+        return Charge(ONE, ONE, amount, (Step("fee", f"One-time fee: {money_text(amount, price.currency)}", amount),))
+    steps = [Step("fee", f"Fee per period: {money_text(part.amount, price.currency)}", part.amount)]
     if days != full_days:
         amount = part.amount * days / full_days
         text = f"{number_text(part.amount)} × {days} of {full_days} days = {money_text(amount, price.currency)}"
@@ -58,10 +62,36 @@ def charge_fee(price: Price, days: int, full_days: int) -> Charge:
     return Charge(ONE, ONE, amount, tuple(steps))
 
 
-def list_amount(price: Price, quantity: Decimal) -> Decimal:
+def list_amount(price: Price, usage: Usage) -> Decimal:
     """The amount that `charge` gives for usage, without the steps. Call it inside the money context."""
-    _, billable = _conversions(price, quantity)[-1]
-    return sum((part.amount for part in CHARGE_MODELS[price.model].parts(price, billable)), ZERO)
+    _, billable = _conversions(price, usage.quantity)[-1]
+    return sum((part.amount for part in _parts(price, usage, billable)), ZERO)
+
+
+@use_money_context()
+def prorated(price: Price, days: int, full_days: int) -> Price:
+    """The price for `days` of the `full_days` of its period: where it prorates units, included units, tier bounds
+    and the free amount shrink with it (to 12 decimals). Prices and fees stay."""
+    if not price.prorate_units or days == full_days:
+        return price
+
+    def part_of(number: Decimal) -> Decimal:
+        return round_to_places(number * days / full_days)
+
+    return replace(
+        price,
+        included_units=part_of(price.included_units),
+        free_amount=part_of(price.free_amount),
+        tiers=tuple(tier if tier.up_to is None else replace(tier, up_to=part_of(tier.up_to)) for tier in price.tiers),
+    )
+
+
+def _parts(price: Price, usage: Usage, billable: Decimal) -> tuple[Part, ...]:
+    """The parts of the list amount; `billable` is the quantity after all conversions."""
+    amounts = usage.amounts
+    if amounts and price.unit_scale != ONE:
+        amounts = tuple((amount / price.unit_scale, count) for amount, count in amounts)
+    return CHARGE_MODELS[price.model].parts(price, Usage(billable, usage.events, amounts))
 
 
 def _conversions(price: Price, quantity: Decimal) -> list[tuple[str, Decimal]]:
@@ -91,7 +121,7 @@ def _conversion_steps(price: Price, conversions: list[tuple[str, Decimal]], unit
             "usage": f"Usage: {now} {unit_text(after, unit)}",
             "below_zero": f"A total below zero is charged as {now}",
             "unit_scale": f"{was} ÷ {number_text(price.unit_scale)} = {now}",
-            "unit_rounding": f"{was} {_ROUNDING_TEXTS.get(price.unit_rounding, '')} = {now}",
+            "unit_rounding": f"{was} {ROUNDING_TEXTS.get(price.unit_rounding, '')} = {now}",
             "included_units": f"{was} − {number_text(price.included_units)} included = {now}",
         }[code]
         if code == "included_units" and before < price.included_units:
@@ -99,35 +129,3 @@ def _conversion_steps(price: Price, conversions: list[tuple[str, Decimal]], unit
         steps.append(Step(code, text, None, (("quantity", plain(after)),)))
         before = after
     return steps
-
-
-def _part_step(price: Price, part: Part, unit: str) -> Step:
-    money = money_text(part.amount, price.currency)
-    data: list[tuple[str, str]] = []
-    where = ""
-    if part.tier is not None:
-        where = f"Tier {part.tier} ({_tier_range(price, part.tier)}): "
-        data.append(("tier", str(part.tier)))
-    if part.quantity is None or part.rate is None:
-        return Step(part.code, f"{where}flat fee {money}", part.amount, tuple(data))
-    data += [("quantity", plain(part.quantity)), ("rate", plain(part.rate))]
-    counted = f"{number_text(part.quantity)} {_noun(price, part.quantity, unit)}"
-    text = f"{where}{counted} × {number_text(part.rate)} = {money}"
-    return Step(part.code, text, part.amount, tuple(data))
-
-
-def _noun(price: Price, quantity: Decimal, unit: str) -> str:
-    """What is counted in a step: tokens, or units of 1,000,000 tokens."""
-    if price.unit_scale == ONE:
-        return unit_text(quantity, unit)
-    scale = f"{number_text(price.unit_scale)} {unit_text(price.unit_scale, unit)}"
-    return f"{unit_text(quantity, 'unit')} of {scale}"
-
-
-def _tier_range(price: Price, number: int) -> str:
-    up_to = price.tiers[number - 1].up_to
-    lower = price.tiers[number - 2].up_to if number > 1 else None
-    if up_to is None:
-        return "all units" if lower is None else f"above {number_text(lower)}"
-    upper = f"up to {number_text(up_to)}"
-    return upper if lower is None else f"above {number_text(lower)}, {upper}"

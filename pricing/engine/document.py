@@ -1,40 +1,48 @@
 """The price document: the one JSON form of a price, for API, preview, import, audit trail and golden
 tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from amberflow.lib.currencies import EXPONENTS
-from amberflow.lib.money import (
-    AMOUNT_PLACES,
-    ONE,
-    UNIT_PRICE_PLACES,
-    ZERO,
-    NumberError,
-    parse_decimal,
-    plain,
-    shown,
-)
+from amberflow.lib.money import ONE, UNIT_PRICE_PLACES, ZERO, plain, shown
 from pricing.engine.charge_models.model import ChargeModel
+from pricing.engine.charge_models.percentage import has_event_bounds
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.price import DimensionFilter, Price, Tier, UnitRounding
-
-MAX_TIERS = 1000
+from pricing.engine.document_values import DocumentError as DocumentError
+from pricing.engine.document_values import (
+    check_bounds,
+    list_of_tiers,
+    read_amount,
+    read_choice,
+    read_filter,
+    read_flag,
+    read_size,
+    read_whole,
+    refuse_unknown,
+    text_of,
+    texts_of,
+)
+from pricing.engine.price import Price, Recurrence, Tier, TierScope, UnitRounding
 
 _COMMON_FIELDS = ("model", "currency", "minimum", "maximum")
-_USAGE_FIELDS = ("meter", "filter", "group_by", "unit_scale", "unit_rounding", "included_units")
-_TIER_FIELDS = ("up_to", "unit_price", "flat_fee")
+_USAGE_FIELDS = (
+    "meter",
+    "filter",
+    "group_by",
+    "tier_scope",
+    "unit_scale",
+    "unit_rounding",
+    "included_units",
+    "prorate_units",
+)
+_KNOWN = {*_COMMON_FIELDS, *_USAGE_FIELDS, *(field for m in CHARGE_MODELS.values() for field in m.fields)}
+_KNOWN_OF_TIERS = {"up_to", *(field for m in CHARGE_MODELS.values() for field in m.tier_fields)}
 
-
-class DocumentError(ValueError):
-    """A price document that can't be used: a stable `code`, the `path` in the document, and what to do."""
-
-    def __init__(self, code: str, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}" if path else message)
-        self.code = code
-        self.path = path
-        self.message = message
+# What can be charged in a tier; its size is no charge by itself.
+_NO_CHARGE = "package_size"
+_PACKAGE_REMEDY = "a package of 0 units can't be sold; use a size above 0."
 
 
 def parse_price(document: Mapping[str, Any]) -> Price:
@@ -46,35 +54,38 @@ def parse_price(document: Mapping[str, Any]) -> Price:
     if not isinstance(document, Mapping):
         raise DocumentError("type", "", f"{shown(document)} is not a price document; write an object.")
     model = _model(document)
-    known = {*_COMMON_FIELDS, *_USAGE_FIELDS, *(field for m in CHARGE_MODELS.values() for field in m.fields)}
-    _refuse_unknown(document, known, "")
-    used = {*_COMMON_FIELDS, *model.fields, *(_USAGE_FIELDS if model.is_usage else ())}
+    refuse_unknown(document, _KNOWN, "")
+    meter, group_by = document.get("meter"), document.get("group_by")
     price = Price(
         model=model.name,
         currency=_currency(document),
-        meter=_meter(document),
-        filter=_filter(document.get("filter")),
-        group_by=_group_by(document.get("group_by")),
+        meter=None if meter is None else text_of(meter, "meter"),
+        filter=read_filter(document),
+        group_by=() if group_by is None else texts_of(group_by, "group_by"),
+        tier_scope=_tier_scope(document),
         unit_scale=_unit_scale(document),
-        unit_rounding=_unit_rounding(document),
-        included_units=_amount(document, "included_units") or ZERO,
-        amount=_amount(document, "amount"),
-        unit_price=_amount(document, "unit_price", places=UNIT_PRICE_PLACES),
-        tiers=_tiers(document.get("tiers")),
-        flat_fee_at_zero=_flag(document, "flat_fee_at_zero", default=True),
-        minimum=_amount(document, "minimum"),
-        maximum=_amount(document, "maximum"),
+        unit_rounding=_rounding(document, "unit_rounding", "none"),
+        included_units=read_amount(document, "included_units") or ZERO,
+        prorate_units=read_flag(document, "prorate_units", default=False),
+        amount=read_amount(document, "amount"),
+        recurrence=_recurrence(document),
+        unit_price=read_amount(document, "unit_price", places=UNIT_PRICE_PLACES),
+        tiers=_tiers(document.get("tiers"), model),
+        flat_fee_at_zero=read_flag(document, "flat_fee_at_zero", default=True),
+        package_size=read_size(document, "package_size", remedy=_PACKAGE_REMEDY),
+        package_price=read_amount(document, "package_price", places=UNIT_PRICE_PLACES),
+        rounding=_rounding(document, "rounding", "up"),
+        rate_percent=read_amount(document, "rate_percent"),
+        fixed_fee=read_amount(document, "fixed_fee") or ZERO,
+        free_events=read_whole(document, "free_events") or 0,
+        free_amount=read_amount(document, "free_amount") or ZERO,
+        min_per_event=read_amount(document, "min_per_event"),
+        max_per_event=read_amount(document, "max_per_event"),
+        markup_percent=read_amount(document, "markup_percent"),
+        minimum=read_amount(document, "minimum"),
+        maximum=read_amount(document, "maximum"),
     )
-    _refuse_unused(price, known - used)
-    for field in model.required:
-        if getattr(price, field) in (None, ()):
-            raise DocumentError("missing", field, f"a {model.name} price needs {field}; add it.")
-    if price.minimum is not None and price.maximum is not None and price.minimum > price.maximum:
-        raise DocumentError(
-            "minimum_above_maximum",
-            "minimum",
-            f"{plain(price.minimum)} is above the maximum of {plain(price.maximum)}; swap them.",
-        )
+    _check(price, model)
     return price
 
 
@@ -85,37 +96,46 @@ def price_document(price: Price) -> dict[str, Any]:
     document: dict[str, Any] = {"model": price.model, "currency": price.currency}
     fields = (*(_USAGE_FIELDS if model.is_usage else ()), *model.fields, "minimum", "maximum")
     for field in fields:
-        document[field] = _json(getattr(price, field))
+        document[field] = _json(getattr(price, field), model)
     if model.is_usage:
         document["filter"] = {key: list(values) for key, values in price.filter}
     return document
 
 
-def _json(value: object) -> object:
+def _json(value: object, model: ChargeModel) -> object:
     match value:
         case Decimal():
             return plain(value)
         case Tier():
-            return {field: _json(getattr(value, field)) for field in _TIER_FIELDS}
+            return {field: _json(getattr(value, field), model) for field in ("up_to", *model.tier_fields)}
         case tuple():
-            return [_json(item) for item in value]
+            return [_json(item, model) for item in value]
         case _:
             return value
 
 
-def _refuse_unknown(document: Mapping[str, Any], known: set[str], path: str) -> None:
-    for key in document:
-        if key not in known:
-            message = f"the field {shown(key)} is not known; remove it or use one of {', '.join(sorted(known))}."
-            raise DocumentError("unknown_field", f"{path}{key}", message)
-
-
-def _refuse_unused(price: Price, unused: set[str]) -> None:
+def _check(price: Price, model: ChargeModel) -> None:
+    """What concerns several fields."""
+    used = {*_COMMON_FIELDS, *model.fields, *(_USAGE_FIELDS if model.is_usage else ())}
     default = Price(model=price.model, currency=price.currency)
-    for field in sorted(unused):
+    for field in sorted(_KNOWN - used):
         if getattr(price, field) != getattr(default, field):
             message = f"a {price.model} price has no {field}; remove it or choose another model."
             raise DocumentError("unused_field", field, message)
+    for field in model.required:
+        if getattr(price, field) in (None, ()):
+            raise DocumentError("missing", field, f"a {model.name} price needs {field}; add it.")
+    _check_order("minimum", price.minimum, "maximum", price.maximum)
+    _check_order("min_per_event", price.min_per_event, "max_per_event", price.max_per_event)
+    if has_event_bounds(price) and price.unit_rounding != "none":
+        message = "units can't be rounded where each event has a minimum or maximum of its own; use none."
+        raise DocumentError("unused_field", "unit_rounding", message)
+
+
+def _check_order(low_field: str, low: Decimal | None, high_field: str, high: Decimal | None) -> None:
+    if low is not None and high is not None and low > high:
+        message = f"{plain(low)} is above the {high_field} of {plain(high)}; swap them."
+        raise DocumentError("minimum_above_maximum", low_field, message)
 
 
 def _model(document: Mapping[str, Any]) -> ChargeModel:
@@ -138,123 +158,60 @@ def _currency(document: Mapping[str, Any]) -> str:
     return currency
 
 
-def _meter(document: Mapping[str, Any]) -> str | None:
-    meter = document.get("meter")
-    return None if meter is None else _text(meter, "meter")
-
-
-def _text(value: object, path: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise DocumentError("type", path, f"{shown(value)} is not a text; write a name that is not empty.")
-    return value
-
-
-def _texts(value: object, path: str) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise DocumentError("type", path, f'{shown(value)} is not a list; write a list of texts, like ["a"].')
-    texts = tuple(_text(item, f"{path}[{n}]") for n, item in enumerate(value))
-    for n, text in enumerate(texts):
-        if text in texts[:n]:
-            raise DocumentError("repeated", f"{path}[{n}]", f"{shown(text)} is there twice; remove one.")
-    return texts
-
-
-def _filter(value: object) -> DimensionFilter:
-    if value is None:
-        return ()
-    if not isinstance(value, Mapping):
-        message = f'{shown(value)} is not an object; write dimensions and their values, like {{"model": ["a"]}}.'
-        raise DocumentError("type", "filter", message)
-    found = []
-    for key in sorted(value, key=str):
-        path = f"filter.{key}"
-        values = _texts(value[key], path)
-        if not values:
-            raise DocumentError("empty", path, "no values select nothing; add a value or remove the dimension.")
-        found.append((_text(key, "filter"), tuple(sorted(values))))
-    return tuple(found)
-
-
-def _group_by(value: object) -> tuple[str, ...]:
-    return () if value is None else _texts(value, "group_by")
-
-
 def _unit_scale(document: Mapping[str, Any]) -> Decimal:
-    scale = _amount(document, "unit_scale")
-    if scale is None:
-        return ONE
-    if not scale:
-        raise DocumentError("out_of_range", "unit_scale", "0 units can't be priced; use 1 or more, like 1000000.")
-    return scale
+    remedy = "0 units can't be priced; use 1 or more, like 1000000."
+    return read_size(document, "unit_scale", remedy=remedy) or ONE
 
 
-def _unit_rounding(document: Mapping[str, Any]) -> UnitRounding:
-    rounding = document.get("unit_rounding")
-    for known in get_args(UnitRounding):
-        if rounding == known:
-            return known  # type: ignore[no-any-return]
-    if rounding is None:
-        return "none"
-    message = f"{shown(rounding)} is not a rounding; use one of {', '.join(get_args(UnitRounding))}."
-    raise DocumentError("unknown_rounding", "unit_rounding", message)
+def _rounding(document: Mapping[str, Any], field: str, default: UnitRounding) -> UnitRounding:
+    found = read_choice(document, field, get_args(UnitRounding), code="unknown_rounding", noun="rounding")
+    return cast(UnitRounding, found or default)
 
 
-def _flag(document: Mapping[str, Any], field: str, *, default: bool) -> bool:
-    value = document.get(field)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise DocumentError("type", field, f"{shown(value)} is neither true nor false; use one of them.")
-    return value
+def _recurrence(document: Mapping[str, Any]) -> Recurrence:
+    found = read_choice(document, "recurrence", get_args(Recurrence), code="unknown_recurrence", noun="recurrence")
+    return cast(Recurrence, found or "recurring")
 
 
-def _amount(document: Mapping[str, Any], field: str, path: str = "", places: int = AMOUNT_PLACES) -> Decimal | None:
-    value = document.get(field)
-    if value is None:
-        return None
-    path = f"{path}{field}"
-    try:
-        number = parse_decimal(value, path, places=places)
-    except NumberError as error:
-        raise DocumentError("number", path, error.message) from None
-    if number < 0:
-        message = f"{plain(number)} is below 0; use 0 or more, and a discount to give money back."
-        raise DocumentError("negative", path, message)
-    return number
+def _tier_scope(document: Mapping[str, Any]) -> TierScope:
+    found = read_choice(document, "tier_scope", get_args(TierScope), code="unknown_tier_scope", noun="tier scope")
+    return cast(TierScope, found or "group")
 
 
-def _tiers(value: object) -> tuple[Tier, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise DocumentError("type", "tiers", f"{shown(value)} is not a list; write a list of tiers.")
-    if len(value) > MAX_TIERS:
-        raise DocumentError("too_many", "tiers", f"{len(value)} tiers are too many; use at most {MAX_TIERS}.")
-    tiers = tuple(_tier(item, f"tiers[{n}]") for n, item in enumerate(value))
-    lower = ZERO
-    for n, tier in enumerate(tiers):
-        path = f"tiers[{n}].up_to"
-        if tier.up_to is None:
-            if n < len(tiers) - 1:
-                message = "only the last tier may be open-ended; give this one an end, or remove those after it."
-                raise DocumentError("tier_open", path, message)
-        elif n == len(tiers) - 1:
-            message = f"the last tier ends at {plain(tier.up_to)}; make it null to price what is above."
-            raise DocumentError("tier_not_open", path, message)
-        elif tier.up_to <= lower:
-            message = f"{plain(tier.up_to)} is not above {plain(lower)}, where the tier begins; sort the tiers."
-            raise DocumentError("tier_order", path, message)
-        else:
-            lower = tier.up_to
+def _tiers(value: object, model: ChargeModel) -> tuple[Tier, ...]:
+    tiers = tuple(_tier(item, f"tiers[{n}]", model) for n, item in enumerate(list_of_tiers(value, "tiers")))
+    check_bounds([tier.up_to for tier in tiers], "tiers")
     return tiers
 
 
-def _tier(item: object, path: str) -> Tier:
+def _tier(item: object, path: str, model: ChargeModel) -> Tier:
     if not isinstance(item, Mapping):
         raise DocumentError("type", path, f"{shown(item)} is not a tier; write an object with up_to and prices.")
-    _refuse_unknown(item, set(_TIER_FIELDS), f"{path}.")
-    unit_price = _amount(item, "unit_price", f"{path}.", UNIT_PRICE_PLACES)
-    flat_fee = _amount(item, "flat_fee", f"{path}.")
-    if unit_price is None and flat_fee is None:
-        raise DocumentError("missing", f"{path}.unit_price", "a tier needs a unit_price or a flat_fee; add one.")
-    return Tier(_amount(item, "up_to", f"{path}."), unit_price or ZERO, flat_fee or ZERO)
+    inside = f"{path}."
+    refuse_unknown(item, _KNOWN_OF_TIERS, inside)
+    tier = Tier(
+        up_to=read_amount(item, "up_to", inside),
+        unit_price=read_amount(item, "unit_price", inside, places=UNIT_PRICE_PLACES) or ZERO,
+        flat_fee=read_amount(item, "flat_fee", inside) or ZERO,
+        rate_percent=read_amount(item, "rate_percent", inside) or ZERO,
+        package_size=read_size(item, "package_size", inside, remedy=_PACKAGE_REMEDY),
+        package_price=read_amount(item, "package_price", inside, places=UNIT_PRICE_PLACES) or ZERO,
+    )
+    # Of a model without tiers the whole list is refused.
+    if model.tier_fields:
+        _check_tier(item, tier, inside, model)
+    return tier
+
+
+def _check_tier(item: Mapping[str, Any], tier: Tier, path: str, model: ChargeModel) -> None:
+    default = Tier(None)
+    for field in sorted(_KNOWN_OF_TIERS - {"up_to", *model.tier_fields}):
+        if getattr(tier, field) != getattr(default, field):
+            message = f"a tier of a {model.name} price has no {field}; remove it or choose another model."
+            raise DocumentError("unused_field", f"{path}{field}", message)
+    charges = [field for field in model.tier_fields if field != _NO_CHARGE]
+    if all(item.get(field) is None for field in charges):
+        named = " or a ".join(charges)
+        raise DocumentError("missing", f"{path}{charges[0]}", f"a tier needs a {named}; add one.")
+    if tier.package_price and tier.package_size is None:
+        raise DocumentError("missing", f"{path}{_NO_CHARGE}", f"a package_price needs a {_NO_CHARGE}; add it.")

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
-from amberflow.lib.money import minor_unit, plain, round_to_minor, round_to_places, use_money_context
-from pricing.engine.charge import charge
-from pricing.engine.discounts import Discount, Discounted, apply_discounts, discount_step
+from amberflow.lib.money import ZERO, minor_unit, plain, round_to_minor, round_to_places, use_money_context
+from pricing.engine.apply_discounts import DiscountableLine, apply_discounts
+from pricing.engine.charge import charge, list_amount
+from pricing.engine.charge_models.registry import CHARGE_MODELS
+from pricing.engine.discount_steps import discount_step
+from pricing.engine.discounts import Discount, Discounted
 from pricing.engine.explain import Step, money_text, number_text
-from pricing.engine.price import Price
+from pricing.engine.price import Price, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +35,51 @@ class PricedAmount:
 
 
 @use_money_context()
-def settle(
-    price: Price,
-    amount: Decimal,
-    *,
-    discounts: Sequence[Discount],
-    days: Sequence[date | None],
-    gross: Sequence[Decimal],
-    price_key: str | None = None,
-) -> Settled:
-    """Bill a list `amount` (exact) whose parts are `gross` (12 decimals, adding up to it) on `days`."""
-    discounted = apply_discounts(discounts, price_key=price_key, amount=amount, days=days, gross=gross)
-    steps = [discount_step(applied, price.currency) for applied in discounted.applied]
+def settle(discounted: Discounted, *, currency: str, minimum: Decimal | None, maximum: Decimal | None) -> Settled:
+    """Bill what discounts left of a line: at least the minimum, at most the maximum, rounded once."""
+    steps = [discount_step(applied, currency) for applied in discounted.applied]
     if steps:
-        text = f"Left after discounts: {money_text(discounted.left, price.currency)}"
+        text = f"Left after discounts: {money_text(discounted.left, currency)}"
         steps.append(Step("after_discounts", text, discounted.left))
     net = discounted.left
-    if price.minimum is not None and net < price.minimum:
-        net = price.minimum
-        steps.append(Step("minimum", f"Raised to the minimum of {money_text(net, price.currency)}", net))
-    if price.maximum is not None and net > price.maximum:
-        net = price.maximum
-        steps.append(Step("maximum", f"Limited to the maximum of {money_text(net, price.currency)}", net))
-    billed = round_to_minor(net, price.currency)
+    if minimum is not None and net < minimum:
+        net = minimum
+        steps.append(Step("minimum", f"Raised to the minimum of {money_text(net, currency)}", net))
+    if maximum is not None and net > maximum:
+        net = maximum
+        steps.append(Step("maximum", f"Limited to the maximum of {money_text(net, currency)}", net))
+    billed = round_to_minor(net, currency)
     if billed != net:
-        text = f"{number_text(net)} rounded to {money_text(billed, price.currency)}"
-        steps.append(Step("rounding", text, billed, (("minor_unit", plain(minor_unit(price.currency))),)))
+        text = f"{number_text(net)} rounded to {money_text(billed, currency)}"
+        steps.append(Step("rounding", text, billed, (("minor_unit", plain(minor_unit(currency))),)))
     return Settled(discounted, net, billed, tuple(steps))
 
 
 @use_money_context()
 def preview_price(
-    price: Price, quantity: Decimal, discounts: Sequence[Discount] = (), *, unit: str = "units"
+    price: Price, usage: Usage, discounts: Sequence[Discount] = (), *, unit: str = "units"
 ) -> PricedAmount:
-    """Price a bare quantity for a full period. Discount windows don't matter, as there are no days."""
-    charged = charge(price, quantity, unit=unit)
-    settled = settle(price, charged.amount, discounts=discounts, days=[None], gross=[round_to_places(charged.amount)])
+    """Price bare usage for a full period. Scopes and windows of discounts don't matter, as there are no days."""
+    charged = charge(price, usage, unit=unit)
+    is_usage = CHARGE_MODELS[price.model].is_usage
+    line = DiscountableLine(
+        price_key=None,
+        meter=price.meter,
+        amount=charged.amount,
+        days=[None],
+        dims=[()],
+        gross=[round_to_places(charged.amount)],
+        quantities=[usage.quantity],
+        unit_scale=price.unit_scale,
+        without_units=(lambda units: list_amount(price, without_units(price, usage, units))) if is_usage else None,
+        at_price=lambda promotional: [round_to_places(charge(promotional, usage, unit=unit).amount)],
+    )
+    (discounted,) = apply_discounts(discounts, [line])
+    settled = settle(discounted, currency=price.currency, minimum=price.minimum, maximum=price.maximum)
     return PricedAmount(settled.net, settled.billed, charged.steps + settled.steps)
+
+
+def without_units(price: Price, usage: Usage, units: Decimal) -> Usage:
+    """The usage less so many units (after `unit_scale`); what its events were stays, as no one knows which it would
+    be."""
+    return Usage(max(ZERO, usage.quantity - units * price.unit_scale), usage.events, usage.amounts)

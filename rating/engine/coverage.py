@@ -6,39 +6,42 @@ whose meter measures that part; what no covering price measures, to the first co
 the series; if no price covers the series, it stays unbilled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from amberflow.lib.money import ONE, ZERO, round_to_places
+from pricing.engine.price import Price
 from pricing.engine.selection import AmbiguousPriceError, select_price
-from rating.engine.inputs import REQUEST, Dimensions, MeterSpec, PriceInput, SeriesDay
+from rating.engine.aggregate import Window, is_used, shares
+from rating.engine.inputs import REQUEST, MeterSpec, PriceInput, SeriesDay
 from rating.engine.rated import CostSlice, RatingError, UnpricedUsage
+
+COST_PLUS = "cost_plus"
 
 
 @dataclass(frozen=True, slots=True)
-class UsageRow:
-    """What one series-day brings to a line: the quantity of the line's meter, and cost."""
+class Covered:
+    """The days of one series that one price charges, and the cost that goes with each."""
 
-    series: int
-    dims: Dimensions
-    day: date
-    quantity: Decimal
-    cost: Decimal
+    entry: PriceInput
+    rows: tuple[SeriesDay, ...]
+    costs: tuple[Decimal, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSeries:
     """One series shared out: rows for each covering price, usage that has none, cost that no line carries."""
 
-    rows: tuple[tuple[PriceInput, tuple[UsageRow, ...]], ...]
+    covered: tuple[Covered, ...]
     unpriced: tuple[UnpricedUsage, ...]
     unbilled_cost: tuple[CostSlice, ...]
 
 
-def share_series(series_days: Sequence[SeriesDay], prices: Sequence[PriceInput], cost_rate: Decimal) -> SharedSeries:
-    """Share out the days of one series over the usage prices of the plan, which are in the plan's order."""
+def share_series(
+    series_days: Sequence[SeriesDay], prices: Sequence[PriceInput], cost_rate: Decimal, window: Window
+) -> SharedSeries:
+    """Share out the days of one series over the usage prices in force on them, which are in the plan's order."""
     first = series_days[0]
     meters = {
         entry.meter.code: entry.meter
@@ -46,11 +49,12 @@ def share_series(series_days: Sequence[SeriesDay], prices: Sequence[PriceInput],
         if entry.meter is not None and entry.meter.event_type == first.event_type
     }
     covering, uncovered = _select(meters, prices, first)
-    quantities = {code: [meter_quantity(meter, row) for row in series_days] for code, meter in meters.items()}
-    used = {code: any(found) for code, found in quantities.items()}
+    used = {code: any(is_used(meter, row) for row in series_days) for code, meter in meters.items()}
     unpriced_meters: list[MeterSpec | None] = [meter for meter in uncovered if used[meter.code]]
     if not covering and not unpriced_meters and any(row.events or any(row.costs.values()) for row in series_days):
         unpriced_meters.append(None)
+    if not first.is_owned:
+        unpriced_meters = []
 
     # Where cost goes that no meter of the receivers measures: preferably to one with usage.
     receivers = [entry.meter for entry in covering] if covering else unpriced_meters
@@ -60,19 +64,10 @@ def share_series(series_days: Sequence[SeriesDay], prices: Sequence[PriceInput],
     costs = [_costs_by_receiver(row, places, len(receivers), cost_rate) for row in series_days]
 
     return SharedSeries(
-        rows=tuple(
-            (entry, _usage_rows(series_days, quantities[entry.price.meter], [cost[n] for cost in costs]))
-            for n, entry in enumerate(covering)
-            if entry.price.meter is not None
-        ),
-        unpriced=tuple(
-            _unpriced(
-                meter,
-                series_days,
-                quantities[meter.code] if meter else [Decimal(row.events) for row in series_days],
-                ZERO if covering else sum((cost[n] for cost in costs), ZERO),
-            )
-            for n, meter in enumerate(unpriced_meters)
+        covered=tuple(_covered(entry, series_days, [cost[n] for cost in costs]) for n, entry in enumerate(covering)),
+        unpriced=(
+            *_unpriced(unpriced_meters, series_days, window, None if covering else costs),
+            *_without_cost(covering, series_days),
         ),
         unbilled_cost=()
         if covering
@@ -82,13 +77,6 @@ def share_series(series_days: Sequence[SeriesDay], prices: Sequence[PriceInput],
             if any(cost)
         ),
     )
-
-
-def meter_quantity(meter: MeterSpec, row: SeriesDay) -> Decimal:
-    """What the meter shows for one rollup row of its event type."""
-    if meter.aggregation == "count":
-        return Decimal(row.events)
-    return sum((row.quantities.get(measure, ZERO) for measure in meter.measures), ZERO)
 
 
 def _select(
@@ -116,8 +104,7 @@ def _costs_by_receiver(row: SeriesDay, places: dict[str, int], receivers: int, c
     for measure, cost in row.costs.items():
         if cost:
             # Each part is converted by itself, so that the sum over all receivers is that of the row.
-            converted = cost if cost_rate == ONE else round_to_places(cost * cost_rate)
-            costs[places[measure]] += converted
+            costs[places[measure]] += cost if cost_rate == ONE else round_to_places(cost * cost_rate)
     return costs
 
 
@@ -128,31 +115,71 @@ def _receiver(measure: str, receivers: Sequence[MeterSpec | None], fallback: int
     return fallback
 
 
-def _usage_rows(
-    series_days: Iterable[SeriesDay], quantities: Iterable[Decimal], costs: Iterable[Decimal]
-) -> tuple[UsageRow, ...]:
-    return tuple(
-        UsageRow(row.series, row.dims, row.day, quantity, cost)
-        for row, quantity, cost in zip(series_days, quantities, costs, strict=True)
-        if quantity or cost
-    )
+def _covered(entry: PriceInput, series_days: Sequence[SeriesDay], costs: Sequence[Decimal]) -> Covered:
+    assert entry.meter is not None
+    meter, events_count = entry.meter, counts_events(entry.price)
+    kept = [
+        (row, cost)
+        for row, cost in zip(series_days, costs, strict=True)
+        if cost or is_used(meter, row) or (events_count and row.events)
+    ]
+    return Covered(entry, tuple(row for row, _ in kept), tuple(cost for _, cost in kept))
+
+
+def counts_events(price: Price) -> bool:
+    """Whether the price charges events beside their quantity."""
+    return bool(price.fixed_fee) or price.min_per_event is not None or price.max_per_event is not None
 
 
 def _unpriced(
-    meter: MeterSpec | None, series_days: Sequence[SeriesDay], quantities: Sequence[Decimal], cost: Decimal
-) -> UnpricedUsage:
+    meters: Sequence[MeterSpec | None],
+    series_days: Sequence[SeriesDay],
+    window: Window,
+    costs: Sequence[Sequence[Decimal]] | None,
+) -> list[UnpricedUsage]:
+    """Usage that no price selects; without covering prices (`costs` given) with the cost that goes with it."""
     first = series_days[0]
-    return UnpricedUsage(
-        meter=meter.code if meter else None,
-        event_type=first.event_type,
-        series=first.series,
-        dims=first.dims,
-        quantity=sum(quantities, ZERO),
-        unit=meter.unit if meter else "events",
-        cost=cost,
-        days=tuple(
-            row.day
-            for row, quantity in zip(series_days, quantities, strict=True)
-            if quantity or (meter is None and any(row.costs.values()))
-        ),
-    )
+    found = []
+    for n, meter in enumerate(meters):
+        quantities = (
+            [Decimal(row.events) for row in series_days] if meter is None else shares(meter, series_days, window)
+        )
+        found.append(
+            UnpricedUsage(
+                meter=meter.code if meter else None,
+                event_type=first.event_type,
+                series=first.series,
+                dims=first.dims,
+                quantity=sum(quantities, ZERO),
+                unit=meter.unit if meter else "events",
+                cost=ZERO if costs is None else sum((cost[n] for cost in costs), ZERO),
+                days=tuple(
+                    row.day
+                    for row in series_days
+                    if (row.events or any(row.costs.values()) if meter is None else is_used(meter, row))
+                ),
+            )
+        )
+    return found
+
+
+def _without_cost(covering: Sequence[PriceInput], series_days: Sequence[SeriesDay]) -> list[UnpricedUsage]:
+    """Calls whose cost is unknown can't be charged at their cost: they wait for a rate instead of costing nothing."""
+    first = series_days[0]
+    days = tuple(row.day for row in series_days if row.uncosted_events)
+    if not days:
+        return []
+    return [
+        UnpricedUsage(
+            meter=entry.meter.code,
+            event_type=first.event_type,
+            series=first.series,
+            dims=first.dims,
+            quantity=Decimal(sum(row.uncosted_events for row in series_days)),
+            unit="calls without a cost rate",
+            cost=ZERO,
+            days=days,
+        )
+        for entry in covering
+        if entry.price.model == COST_PLUS and entry.meter is not None
+    ]

@@ -5,61 +5,106 @@ from decimal import Decimal
 from typing import Any
 
 from amberflow.lib.money import plain
-from amberflow.lib.periods import Period
-from pricing.engine.charge import Charge
+from pricing.engine.discounts import AppliedDiscount
 from pricing.engine.document import price_document
 from pricing.engine.explain import steps_to_json
 from pricing.engine.pipeline import Settled
-from rating.engine.inputs import Dimensions, MeterSpec, PriceInput
+from rating.engine.commitments import TrueUp
+from rating.engine.inputs import MeterSpec, PeriodInput
+from rating.engine.parts import ChargedLine
 
-VERSION = 1
+VERSION = 2
 
 
 def explain_line(
-    entry: PriceInput,
-    *,
-    group: Dimensions,
-    period: Period,
-    timezone: str,
-    charge: Charge,
-    settled: Settled,
-    totals: Mapping[str, Decimal],
+    inp: PeriodInput, line: ChargedLine, *, settled: Settled, totals: Mapping[str, Decimal]
 ) -> dict[str, Any]:
-    """A JSON-able dict, numbers as strings. It never holds cost: the customer reads it."""
+    """A JSON-able dict, numbers as strings. It never holds cost, since the customer reads it; but a price that charges
+    the cost shows it as its quantity."""
+    entry = line.segment.entry
     meter = entry.meter
     return {
         "version": VERSION,
         "price_key": entry.key,
         "name": entry.name,
         "price": price_document(entry.price),
+        "amendment": entry.amendment,
         "meter": None if meter is None else _meter(meter),
-        "group": dict(group),
-        "period": {
-            "start": period.start.isoformat(),
-            "end": period.end.isoformat(),
-            "full_start": period.full_start.isoformat(),
-            "full_end": period.full_end.isoformat(),
-            "timezone": timezone,
-        },
-        "quantity": plain(charge.quantity),
-        "billable_quantity": plain(charge.billable_quantity),
+        "group": dict(line.group),
+        "period": _period(inp),
+        "days": {"start": line.segment.start.isoformat(), "end": line.segment.end.isoformat()},
+        "quantity": plain(line.charge.quantity),
+        "billable_quantity": plain(line.charge.billable_quantity),
         "unit": meter.unit if meter else "",
-        "steps": steps_to_json(charge.steps + settled.steps),
-        "discounts": [
-            {
-                "key": applied.key,
-                "name": applied.name,
-                "percent": plain(applied.percent),
-                "base": plain(applied.base),
-                "amount": plain(applied.amount),
-            }
-            for applied in settled.discounted.applied
-        ],
+        "steps": steps_to_json(line.steps + settled.steps),
+        "discounts": [_discount(applied) for applied in settled.discounted.applied],
         "clamp": _change("net", settled.discounted.left, settled.net),
         "rounding": _change("billed", settled.net, settled.billed),
         "totals": {name: plain(amount) for name, amount in totals.items()},
         "currency": entry.price.currency,
     }
+
+
+def explain_true_up(inp: PeriodInput, true_up: TrueUp, *, adjustment: Decimal) -> dict[str, Any]:
+    """The explanation of what is missing of a commitment, in the form of `explain_line`."""
+    commitment = true_up.commitment
+    return {
+        "version": VERSION,
+        "price_key": "",
+        "name": commitment.name,
+        "price": {},
+        "commitment": {
+            "key": commitment.key,
+            "amount": plain(commitment.amount),
+            "starts": commitment.starts.isoformat(),
+            "ends": commitment.ends.isoformat(),
+            "earlier": plain(commitment.earlier),
+            "prices": None if commitment.prices is None else list(commitment.prices),
+        },
+        "meter": None,
+        "group": {},
+        "period": _period(inp),
+        "quantity": "1",
+        "billable_quantity": "1",
+        "unit": "",
+        "steps": steps_to_json(true_up.steps),
+        "discounts": [],
+        "clamp": None,
+        "rounding": _change("billed", true_up.missing, true_up.billed),
+        "totals": {
+            "list": plain(true_up.missing),
+            "discount": "0",
+            "adjustment": plain(adjustment),
+            "amount": plain(true_up.billed),
+        },
+        "currency": inp.currency,
+    }
+
+
+def _period(inp: PeriodInput) -> dict[str, str]:
+    period = inp.period
+    return {
+        "start": period.start.isoformat(),
+        "end": period.end.isoformat(),
+        "full_start": period.full_start.isoformat(),
+        "full_end": period.full_end.isoformat(),
+        "timezone": inp.timezone,
+    }
+
+
+def _discount(applied: AppliedDiscount) -> dict[str, str]:
+    found = {
+        "key": applied.key,
+        "name": applied.name,
+        "kind": applied.kind,
+        "base": plain(applied.base),
+        "amount": plain(applied.amount),
+    }
+    if applied.percent is not None:
+        found["percent"] = plain(applied.percent)
+    if applied.units is not None:
+        found["units"] = plain(applied.units)
+    return found
 
 
 def _meter(meter: MeterSpec) -> dict[str, Any]:
@@ -68,6 +113,7 @@ def _meter(meter: MeterSpec) -> dict[str, Any]:
         "event_type": meter.event_type,
         "aggregation": meter.aggregation,
         "measures": list(meter.measures),
+        "property": meter.stat,
     }
 
 

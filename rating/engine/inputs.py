@@ -2,10 +2,12 @@
 same bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
+
+import msgspec
 
 from amberflow.lib.money import ONE, ZERO
 from amberflow.lib.periods import Period
@@ -71,8 +73,7 @@ class OpeningLevel:
     level: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesDay:
+class SeriesDay(msgspec.Struct, frozen=True, gc=False):
     """One usage rollup row: what a series used on one local day, and what that cost.
 
     `quantities` are by measure. `costs` are by measure and `request`, in the currency of the cost book.
@@ -89,8 +90,8 @@ class SeriesDay:
     quantities: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
     uncosted_events: int = 0
-    stats: Mapping[str, Stat] = field(default_factory=dict)
-    uniques: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stats: Mapping[str, Stat] = msgspec.field(default_factory=dict)
+    uniques: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     is_owned: bool = True
 
 

@@ -3,7 +3,6 @@ it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -11,26 +10,22 @@ from urllib.parse import urlencode
 
 from amberflow.lib.allocation import split
 from amberflow.lib.money import ZERO, round_to_places, use_money_context
-from pricing.engine.charge import Charge, charge, charge_fee
+from pricing.engine.apply_discounts import DiscountableLine, apply_discounts
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.pipeline import settle
-from rating.engine.coverage import UsageRow, share_series
-from rating.engine.explanation import explain_line
-from rating.engine.inputs import Dimensions, PeriodInput, PriceInput, SeriesDay
+from pricing.engine.discounts import Discount, Discounted
+from pricing.engine.pipeline import Settled, settle
+from rating.engine.aggregate import Window, window_of, with_opening_levels
+from rating.engine.chains import holds, make_chains, windows_of
+from rating.engine.charging import charge_chain
+from rating.engine.commitments import TrueUp, true_ups
+from rating.engine.coverage import Covered, share_series
+from rating.engine.explanation import explain_line, explain_true_up
+from rating.engine.inputs import PeriodInput, PriceInput, SeriesDay
+from rating.engine.parts import ChargedLine
 from rating.engine.rated import CostSlice, RatedLine, RatedPeriod, RatingError, Slice, UnpricedUsage
-from rating.engine.slicing import adjustment_by_part, gross_by_row
+from rating.engine.slicing import adjustment_by_part
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A future slice: where it belongs, and its share of the list amount."""
-
-    series: int | None
-    dims: Dimensions
-    day: date
-    quantity: Decimal
-    gross: Decimal
-    cost: Decimal
+TRIAL_PRIORITY = -1_000_000
 
 
 @use_money_context()
@@ -41,63 +36,145 @@ def rate_period(inp: PeriodInput) -> RatedPeriod:
     inputs that contradict each other (a day outside the period, a row twice, a foreign currency, an
     ambiguous price).
     """
-    prices = sorted(inp.prices, key=lambda entry: (entry.sort_order, entry.key))
+    prices = sorted(inp.prices, key=lambda entry: (entry.sort_order, entry.key, entry.starts or date.min))
     _check_prices(inp, prices)
-    usage_prices = [entry for entry in prices if CHARGE_MODELS[entry.price.model].is_usage]
+    window = window_of(inp.period.start_utc, inp.period.end_utc)
+    rows = with_opening_levels(inp.series_days, inp.opening_levels, first_day=inp.period.start, window=window)
+    covered, unpriced, unbilled_cost = _share(inp, prices, rows, window)
 
-    rows: dict[str, dict[Dimensions, list[UsageRow]]] = {entry.key: defaultdict(list) for entry in prices}
-    unpriced: list[UnpricedUsage] = []
-    unbilled_cost: list[CostSlice] = []
-    for series_days in _by_series(inp):
-        shared = share_series(series_days, usage_prices, inp.cost_rate)
-        unpriced += shared.unpriced
-        unbilled_cost += shared.unbilled_cost
-        dims = dict(series_days[0].dims)
-        for entry, found in shared.rows:
-            if found:
-                group = tuple((dimension, dims.get(dimension, "")) for dimension in entry.price.group_by)
-                rows[entry.key][group] += found
-
-    lines: list[RatedLine] = []
-    for entry in prices:
-        # Without any usage there may still be something to pay: a minimum, or the fee of the first tier.
-        groups = rows[entry.key] or {(): []}
-        for group in sorted(groups):
-            line = _rate_line(inp, entry, group, groups[group])
-            if line is not None:
-                lines.append(line)
+    charged = [line for chain in make_chains(inp, prices, covered) for line in charge_chain(inp, chain, window)]
+    discounted = apply_discounts(_discounts(inp), [_discountable(line) for line in charged])
+    lines = [
+        line
+        for each, (left, minimum, maximum) in zip(charged, _bounded(charged, discounted), strict=True)
+        if (line := _rated_line(inp, each, settle(left, currency=inp.currency, minimum=minimum, maximum=maximum)))
+    ]
+    lines += [_true_up_line(inp, true_up) for true_up in true_ups(inp, lines)]
     return RatedPeriod(
         lines=tuple(lines),
-        unpriced=tuple(unpriced),
+        unpriced=_merged(unpriced),
         unbilled_cost=tuple(unbilled_cost),
         uncosted_events=sum(row.uncosted_events for row in inp.series_days),
     )
 
 
-def _rate_line(inp: PeriodInput, entry: PriceInput, group: Dimensions, rows: Sequence[UsageRow]) -> RatedLine | None:
-    """The line of one price and group; None if nothing was used, nothing is due and it cost nothing."""
-    charged, parts = _charge(inp, entry, rows)
-    settled = settle(
-        entry.price,
-        charged.amount,
-        discounts=inp.discounts,
-        days=[part.day for part in parts],
-        gross=[part.gross for part in parts],
-        price_key=entry.key,
+def _share(
+    inp: PeriodInput, prices: Sequence[PriceInput], rows: Sequence[SeriesDay], window: Window
+) -> tuple[list[Covered], list[UnpricedUsage], list[CostSlice]]:
+    """Every series, piece of the period by piece, shared over the prices in force."""
+    usage_prices = [entry for entry in prices if CHARGE_MODELS[entry.price.model].is_usage]
+    pieces = [
+        (start, end, [entry for entry in usage_prices if holds(entry, start)])
+        for start, end in windows_of(inp, usage_prices)
+    ]
+    covered: list[Covered] = []
+    unpriced: list[UnpricedUsage] = []
+    unbilled_cost: list[CostSlice] = []
+    for series_days in _by_series(inp, rows):
+        for start, end, in_force in pieces:
+            within = series_days if len(pieces) == 1 else [row for row in series_days if start <= row.day < end]
+            if within:
+                shared = share_series(within, in_force, inp.cost_rate, window)
+                covered += shared.covered
+                unpriced += shared.unpriced
+                unbilled_cost += shared.unbilled_cost
+    return covered, unpriced, unbilled_cost
+
+
+def _merged(unpriced: Sequence[UnpricedUsage]) -> tuple[UnpricedUsage, ...]:
+    """One entry per series and meter, though prices may have changed inside the period."""
+    found: dict[tuple[int, str | None], UnpricedUsage] = {}
+    for usage in unpriced:
+        key = (usage.series, usage.meter)
+        before = found.get(key)
+        found[key] = usage if before is None else _joined(before, usage)
+    return tuple(found.values())
+
+
+def _joined(one: UnpricedUsage, other: UnpricedUsage) -> UnpricedUsage:
+    return UnpricedUsage(
+        meter=one.meter,
+        event_type=one.event_type,
+        series=one.series,
+        dims=one.dims,
+        quantity=one.quantity + other.quantity,
+        unit=one.unit,
+        cost=one.cost + other.cost,
+        days=tuple(sorted({*one.days, *other.days})),
     )
-    if not rows and not charged.amount and not settled.billed:
+
+
+# --- discounts and bounds ------------------------------------------------------------------------------------
+def _discounts(inp: PeriodInput) -> list[Discount]:
+    discounts = list(inp.discounts)
+    if inp.trial_ends is not None and inp.trial_ends > inp.period.start:
+        trial = Discount(
+            "trial", "percent", Decimal(100), priority=TRIAL_PRIORITY, ends=inp.trial_ends, name="Free trial"
+        )
+        discounts.append(trial)
+    return discounts
+
+
+def _discountable(line: ChargedLine) -> DiscountableLine:
+    entry, parts = line.segment.entry, line.parts
+    return DiscountableLine(
+        price_key=entry.key,
+        meter=entry.price.meter,
+        amount=line.amount,
+        days=parts.days,
+        dims=parts.dims,
+        gross=parts.gross,
+        quantities=parts.quantities,
+        unit_scale=entry.price.unit_scale,
+        without_units=line.without_units,
+        at_price=line.at_price,
+    )
+
+
+def _bounded(
+    lines: Sequence[ChargedLine], discounted: Sequence[Discounted]
+) -> Iterator[tuple[Discounted, Decimal | None, Decimal | None]]:
+    """What discounts left of each line, with its own minimum and maximum.
+
+    Lines that share their bounds are raised or limited together, each by its part of the difference.
+    """
+    shared: dict[str, list[int]] = defaultdict(list)
+    for position, line in enumerate(lines):
+        if line.bounds_key:
+            shared[line.bounds_key].append(position)
+    bounds = [(line.minimum, line.maximum) for line in lines]
+    for positions in shared.values():
+        lefts = [discounted[position].left for position in positions]
+        minimum, maximum = lines[positions[0]].minimum, lines[positions[0]].maximum
+        total = sum(lefts, ZERO)
+        raised = total if minimum is None else max(total, minimum)
+        limited = raised if maximum is None else min(raised, maximum)
+        changes = split(round_to_places(limited - total), lefts)
+        for position, left, change in zip(positions, lefts, changes, strict=True):
+            bounds[position] = (left + change if change > 0 else None, left + change if change < 0 else None)
+    for left_of, (lowest, highest) in zip(discounted, bounds, strict=True):
+        yield left_of, lowest, highest
+
+
+# --- lines ---------------------------------------------------------------------------------------------------
+def _rated_line(inp: PeriodInput, line: ChargedLine, settled: Settled) -> RatedLine | None:
+    """The finished line; None if nothing was used, nothing is due and it cost nothing."""
+    used = any(series is not None for series in line.parts.series) or bool(line.only_cost)
+    if not used and not line.amount and not settled.billed:
         return None
-    listed = sum((part.gross for part in parts), ZERO)
+    parts = line.parts
+    listed = sum(parts.gross, ZERO)
     discount = sum(settled.discounted.taken, ZERO)
     adjustment = settled.billed - (listed - discount)
-    slices = _slices(parts, settled.discounted.taken, adjustment, rows)
+    slices = _slices(line, settled.discounted.taken, adjustment)
+    entry = line.segment.entry
     totals = {"list": listed, "discount": discount, "adjustment": adjustment, "amount": settled.billed}
     return RatedLine(
-        key=f"{entry.key}?{urlencode(group)}" if group else entry.key,
+        key=_line_key(line),
         price_key=entry.key,
         name=entry.name,
-        group=group,
-        quantity=charged.quantity,
+        group=line.group,
+        quantity=line.charge.quantity,
         unit=entry.meter.unit if entry.meter else "",
         list_amount=listed,
         discount_amount=discount,
@@ -105,74 +182,64 @@ def _rate_line(inp: PeriodInput, entry: PriceInput, group: Dimensions, rows: Seq
         amount=settled.billed,
         cost=sum((part.cost for part in slices), ZERO),
         slices=slices,
-        explanation=explain_line(
-            entry,
-            group=group,
-            period=inp.period,
-            timezone=inp.timezone,
-            charge=charged,
-            settled=settled,
-            totals=totals,
-        ),
+        explanation=explain_line(inp, line, settled=settled, totals=totals),
     )
 
 
-def _slices(
-    parts: Sequence[_Part], discounts: Sequence[Decimal], adjustment: Decimal, rows: Sequence[UsageRow]
-) -> tuple[Slice, ...]:
+def _line_key(line: ChargedLine) -> str:
+    """The same for the same line in every rating: the price's key, the day of a change, and the group."""
+    segment = line.segment
+    key = segment.entry.key if not segment.number else f"{segment.entry.key}@{segment.start}"
+    return f"{key}?{urlencode(line.group)}" if line.group else key
+
+
+def _slices(line: ChargedLine, discounts: Sequence[Decimal], adjustment: Decimal) -> tuple[Slice, ...]:
     """The slices of a line in order of day and series, with those that only cost something."""
-    adjustments = adjustment_by_part(
-        adjustment,
-        [part.gross - discount for part, discount in zip(parts, discounts, strict=True)],
-        [part.quantity for part in parts],
-    )
+    parts = line.parts
+    nets = [gross - discount for gross, discount in zip(parts.gross, discounts, strict=True)]
+    adjustments = adjustment_by_part(adjustment, nets, parts.quantities) if parts.days else []
     slices = [
-        Slice(
-            series=part.series,
-            dims=part.dims,
-            day=part.day,
-            quantity=part.quantity,
-            gross=part.gross,
-            discount=discount,
-            adjustment=change,
-            net=part.gross - discount + change,
-            cost=part.cost,
+        Slice(series, dims, day, quantity, gross, discount, change, net + change, cost)
+        for series, dims, day, quantity, gross, cost, discount, change, net in zip(
+            *parts.columns(), discounts, adjustments, nets, strict=True
         )
-        for part, discount, change in zip(parts, discounts, adjustments, strict=True)
         # Days of the period with nothing due are left out; they are here if there is only cost.
-        if part.series is not None or part.gross or change
+        if series is not None or gross or change
     ]
-    slices += [
-        Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, row.cost) for row in rows if not row.quantity
-    ]
-    return tuple(sorted(slices, key=lambda part: (part.day, part.series is None, part.series or 0)))
+    slices += [Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, cost) for row, cost in line.only_cost]
+    slices.sort(key=lambda part: (part.day, part.series is None, part.series or 0))
+    return tuple(slices)
 
 
-def _charge(inp: PeriodInput, entry: PriceInput, rows: Sequence[UsageRow]) -> tuple[Charge, list[_Part]]:
-    """The list amount, and the parts that carry it: the rows with usage, or without any the days of the
-    period."""
-    price = entry.price
-    used = sorted((row for row in rows if row.quantity), key=lambda row: (row.day, row.series))
-    if entry.meter is None:
-        charged = charge_fee(price, inp.period.days, inp.period.full_days)
-    else:
-        quantity = sum((row.quantity for row in used), ZERO)
-        charged = charge(price, quantity, unit=entry.meter.unit)
-    listed = round_to_places(charged.amount)
-    if used:
-        gross = gross_by_row(price, used, listed)
-        return charged, [
-            _Part(row.series, row.dims, row.day, row.quantity, amount, row.cost)
-            for row, amount in zip(used, gross, strict=True)
-        ]
-    days = list(inp.period.dates())
-    shares = split(listed, [ZERO] * len(days))
-    return charged, [_Part(None, (), day, ZERO, amount, ZERO) for day, amount in zip(days, shares, strict=True)]
+def _true_up_line(inp: PeriodInput, true_up: TrueUp) -> RatedLine:
+    shares = split(true_up.missing, [ZERO] * len(true_up.days))
+    adjustment = true_up.billed - true_up.missing
+    changes = split(adjustment, shares)
+    commitment = true_up.commitment
+    return RatedLine(
+        key=f"commitment:{commitment.key}",
+        price_key="",
+        name=commitment.name,
+        group=(),
+        quantity=Decimal(1),
+        unit="",
+        list_amount=true_up.missing,
+        discount_amount=ZERO,
+        adjustment_amount=adjustment,
+        amount=true_up.billed,
+        cost=ZERO,
+        slices=tuple(
+            Slice(None, (), day, ZERO, gross, ZERO, change, gross + change, ZERO)
+            for day, gross, change in zip(true_up.days, shares, changes, strict=True)
+        ),
+        explanation=explain_true_up(inp, true_up, adjustment=adjustment),
+    )
 
 
-def _by_series(inp: PeriodInput) -> Iterator[list[SeriesDay]]:
+# --- checks --------------------------------------------------------------------------------------------------
+def _by_series(inp: PeriodInput, rows: Sequence[SeriesDay]) -> Iterator[list[SeriesDay]]:
     """The rollup rows of each series in order of day, checked."""
-    ordered = sorted(inp.series_days, key=lambda row: (row.series, row.day))
+    ordered = sorted(rows, key=lambda row: (row.series, row.day))
     for series, group in groupby(ordered, key=lambda row: row.series):
         series_days = list(group)
         first, last = series_days[0], series_days[-1]
@@ -192,21 +259,29 @@ def _by_series(inp: PeriodInput) -> Iterator[list[SeriesDay]]:
 def _check_prices(inp: PeriodInput, prices: Sequence[PriceInput]) -> None:
     if inp.period.end <= inp.period.start:
         raise RatingError(f"the period [{inp.period.start}, {inp.period.end}) has no days; give one that has.")
-    for key, following in pairwise(sorted(entry.key for entry in prices)):
-        if key == following:
-            raise RatingError(f"price {key!r} is there twice; give each price its own key.")
     for entry in prices:
-        if entry.price.currency != inp.currency:
-            raise RatingError(
-                f"price {entry.key!r} is in {entry.price.currency}, the subscription in {inp.currency}; "
-                "use prices of the subscription's currency."
-            )
-        if CHARGE_MODELS[entry.price.model].is_usage:
-            if entry.meter is None or entry.meter.code != entry.price.meter:
-                given = entry.meter.code if entry.meter else None
-                raise RatingError(
-                    f"price {entry.key!r} charges meter {entry.price.meter!r} but came with meter {given!r}; "
-                    "give it its own meter."
-                )
-        elif entry.meter is not None:
+        _check_price(inp, entry)
+
+
+def _check_price(inp: PeriodInput, entry: PriceInput) -> None:
+    if entry.price.currency != inp.currency:
+        raise RatingError(
+            f"price {entry.key!r} is in {entry.price.currency}, the subscription in {inp.currency}; "
+            "use prices of the subscription's currency."
+        )
+    if not CHARGE_MODELS[entry.price.model].is_usage:
+        if entry.meter is not None:
             raise RatingError(f"price {entry.key!r} is a fixed fee but came with a meter; leave the meter out.")
+        return
+    if entry.meter is None or entry.meter.code != entry.price.meter:
+        given = entry.meter.code if entry.meter else None
+        raise RatingError(
+            f"price {entry.key!r} charges meter {entry.price.meter!r} but came with meter {given!r}; "
+            "give it its own meter."
+        )
+    has_bounds = entry.price.min_per_event is not None or entry.price.max_per_event is not None
+    if has_bounds and not entry.meter.stat:
+        raise RatingError(
+            f"price {entry.key!r} has a minimum or maximum per event, but meter {entry.meter.code!r} doesn't keep "
+            "each event's value; let it keep them."
+        )

@@ -5,14 +5,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from rating.engine.inputs import Dimensions
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """The part of a rated line that belongs to one day of one series; `series` None: to the day alone.
 
-    net = gross − discount + adjustment; amounts have 12 decimals.
+    net = gross − discount + adjustment; amounts have 12 decimals. A period has thousands: hence no dataclass.
     """
 
     series: int | None
@@ -29,6 +30,8 @@ class Slice:
 @dataclass(frozen=True, slots=True)
 class RatedLine:
     """One price, or one group of its usage, in the period: the future invoice line.
+
+    `price_key` is empty for what no price charges: the rest of a commitment.
 
     `amount` is billed: whole minor units. amount = list_amount − discount_amount + adjustment_amount, where
     the adjustment is what minimum, maximum and rounding changed. Each is the exact sum over `slices`, as

@@ -12,6 +12,7 @@ import pytest
 from pricing.engine.discounts import Discount
 from pricing.engine.document import parse_price
 from pricing.engine.pipeline import preview_price
+from pricing.engine.price import Usage
 
 ALGORITHMS = Path(__file__).resolve().parents[2] / "docs" / "algorithms"
 PAGES = sorted(ALGORITHMS.glob("*.md"))
@@ -29,7 +30,7 @@ def test_price_documents_come_to_what_the_page_says(example: dict[str, Any]) -> 
         Discount(f"discount-{position}", discount["kind"], Decimal(discount["percent"]))
         for position, discount in enumerate(example.get("discounts", []))
     ]
-    priced = preview_price(parse_price(example["price"]), Decimal(example["quantity"]), discounts)
+    priced = preview_price(parse_price(example["price"]), Usage(Decimal(example["quantity"])), discounts)
     assert priced.amount == Decimal(example["amount"])
     assert priced.rounded == Decimal(example["rounded"])
 

@@ -1,12 +1,10 @@
-"""A fixed fee per period, whatever is used."""
-
-from decimal import Decimal
+"""A fixed fee per period, or once, whatever is used."""
 
 from pricing.engine.charge_models.model import ChargeModel, Part
-from pricing.engine.price import Price
+from pricing.engine.price import Price, Usage
 
 
-def parts(price: Price, quantity: Decimal) -> tuple[Part, ...]:
+def parts(price: Price, usage: Usage) -> tuple[Part, ...]:
     """The fee of a full period."""
     assert price.amount is not None  # parse_price requires it
     return (Part("flat", price.amount),)
@@ -14,7 +12,7 @@ def parts(price: Price, quantity: Decimal) -> tuple[Part, ...]:
 
 FLAT = ChargeModel(
     name="flat",
-    fields=("amount",),
+    fields=("amount", "recurrence"),
     required=("amount",),
     is_usage=False,
     by_running_total=False,

@@ -1,15 +1,13 @@
 """Each unit costs the same."""
 
-from decimal import Decimal
-
 from pricing.engine.charge_models.model import ChargeModel, Part
-from pricing.engine.price import Price
+from pricing.engine.price import Price, Usage
 
 
-def parts(price: Price, quantity: Decimal) -> tuple[Part, ...]:
+def parts(price: Price, usage: Usage) -> tuple[Part, ...]:
     """Units × unit price."""
     assert price.unit_price is not None  # parse_price requires it
-    return (Part("units", quantity * price.unit_price, quantity, price.unit_price),)
+    return (Part("units", usage.quantity * price.unit_price, usage.quantity, price.unit_price),)
 
 
 PER_UNIT = ChargeModel(
@@ -17,6 +15,7 @@ PER_UNIT = ChargeModel(
     fields=("unit_price",),
     required=("unit_price",),
     is_usage=True,
-    by_running_total=False,
+    # Included units are used up by the first days.
+    by_running_total=True,
     parts=parts,
 )

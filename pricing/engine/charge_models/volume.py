@@ -1,17 +1,15 @@
 """The tier that the whole quantity reaches prices all units; a quantity exactly at a bound is in the lower
 tier."""
 
-from decimal import Decimal
-
 from pricing.engine.charge_models.model import ChargeModel, Part
-from pricing.engine.price import Price
+from pricing.engine.charge_models.tiers import reached_tier
+from pricing.engine.price import Price, Usage
 
 
-def parts(price: Price, quantity: Decimal) -> tuple[Part, ...]:
+def parts(price: Price, usage: Usage) -> tuple[Part, ...]:
     """All units × the tier's unit price, and the tier's flat fee. At 0 units, the first tier's fee if due."""
-    number, tier = next(
-        (number, tier) for number, tier in enumerate(price.tiers, 1) if tier.up_to is None or quantity <= tier.up_to
-    )
+    quantity = usage.quantity
+    number, tier = reached_tier(price, quantity)
     found: list[Part] = []
     if quantity:
         found.append(Part("units", quantity * tier.unit_price, quantity, tier.unit_price, number))
@@ -26,5 +24,7 @@ VOLUME = ChargeModel(
     required=("tiers",),
     is_usage=True,
     by_running_total=False,
+    is_whole_quantity=True,
     parts=parts,
+    tier_fields=("unit_price", "flat_fee"),
 )

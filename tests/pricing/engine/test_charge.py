@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from amberflow.lib.money import use_money_context
 from pricing.engine.charge import charge, charge_fee, list_amount
-from pricing.engine.price import Price, Tier
+from pricing.engine.price import Price, Tier, Usage
 from tests.pricing.engine.strategies import quantities, tiers, unit_prices, usage_prices
 
 D = Decimal
@@ -42,7 +42,7 @@ def reference_amount(price, quantity):
 @given(usage_prices(), quantities, st.sampled_from([1, -1]))
 def test_list_amount_is_what_the_definitions_say(price, quantity, sign):
     expected = reference_amount(price, sign * quantity)
-    got = Fraction(charge(price, sign * quantity).amount)
+    got = Fraction(charge(price, Usage(sign * quantity)).amount)
     # Only a division by a scale of 3 never ends; it is cut after 50 digits.
     assert got == expected if price.unit_scale != 3 else abs(got - expected) < Fraction(1, 10**30)
 
@@ -50,22 +50,22 @@ def test_list_amount_is_what_the_definitions_say(price, quantity, sign):
 @given(usage_prices(), quantities)
 def test_the_amount_without_steps_is_the_amount_with_steps(price, quantity):
     with use_money_context():
-        assert list_amount(price, quantity) == charge(price, quantity).amount
+        assert list_amount(price, Usage(quantity)) == charge(price, Usage(quantity)).amount
 
 
 @given(tiers(), quantities, quantities, st.booleans())
 def test_graduated_never_falls_when_usage_grows(some_tiers, one, other, at_zero):
     price = Price("graduated", "USD", tiers=some_tiers, flat_fee_at_zero=at_zero)
     less, more = sorted([one, other])
-    assert charge(price, less).amount <= charge(price, more).amount
+    assert charge(price, Usage(less)).amount <= charge(price, Usage(more)).amount
 
 
 @given(tiers(), st.sampled_from(["graduated", "volume"]))
 def test_a_quantity_at_a_bound_is_in_the_lower_tier(some_tiers, model):
     price = Price(model, "USD", tiers=some_tiers)
     for number, tier in enumerate(some_tiers[:-1], 1):
-        at_bound = charge(price, tier.up_to).steps
-        just_above = charge(price, tier.up_to + D("0.000000001")).steps
+        at_bound = charge(price, Usage(tier.up_to)).steps
+        just_above = charge(price, Usage(tier.up_to + D("0.000000001"))).steps
         assert {dict(step.data)["tier"] for step in at_bound if step.code == "units"} <= {
             str(n) for n in range(1, number + 1)
         }
@@ -74,9 +74,9 @@ def test_a_quantity_at_a_bound_is_in_the_lower_tier(some_tiers, model):
 
 @given(unit_prices, quantities)
 def test_one_open_tier_is_per_unit(unit_price, quantity):
-    per_unit = charge(Price("per_unit", "USD", unit_price=unit_price), quantity).amount
+    per_unit = charge(Price("per_unit", "USD", unit_price=unit_price), Usage(quantity)).amount
     for model in ("graduated", "volume"):
-        assert charge(Price(model, "USD", tiers=(Tier(None, unit_price),)), quantity).amount == per_unit
+        assert charge(Price(model, "USD", tiers=(Tier(None, unit_price),)), Usage(quantity)).amount == per_unit
 
 
 def test_a_fee_is_prorated_over_the_days_of_the_full_period():
@@ -98,7 +98,7 @@ def test_steps_can_be_followed_with_a_pocket_calculator():
         included_units=D(1),
         tiers=(Tier(D(3), D("2.5"), D(1)), Tier(None, D(2))),
     )
-    charged = charge(price, D("5333333"), unit="tokens")
+    charged = charge(price, Usage(D("5333333")), unit="tokens")
     assert [step.text for step in charged.steps] == [
         "Usage: 5,333,333 tokens",
         "5,333,333 ÷ 1,000,000 = 5.333333",
@@ -114,7 +114,7 @@ def test_steps_can_be_followed_with_a_pocket_calculator():
 
 def test_steps_say_why_nothing_is_charged():
     price = Price("volume", "JPY", included_units=D(10), tiers=(Tier(None, D(2)),))
-    assert [step.text for step in charge(price, D(-4), unit="calls").steps] == [
+    assert [step.text for step in charge(price, Usage(D(-4)), unit="calls").steps] == [
         "Usage: -4 calls",
         "A total below zero is charged as 0",
         "0 − 10 included = 0 (not below zero)",

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amberflow.lib.money import use_money_context
-from pricing.engine.discounts import Discount, apply_discounts
+from pricing.engine.apply_discounts import DiscountableLine, apply_discounts
+from pricing.engine.discounts import Discount
 from tests.pricing.engine.strategies import discount_lists
 
 D = Decimal
@@ -18,7 +19,9 @@ def percent(key, number, **fields):
 
 def apply(discounts, gross, days=None, price_key="tokens"):
     days = days or [date(2024, 1, 1 + n) for n in range(len(gross))]
-    return apply_discounts(discounts, price_key=price_key, amount=sum(gross), days=days, gross=gross)
+    line = DiscountableLine(price_key, None, sum(gross), days, [()] * len(gross), gross, [D(0)] * len(gross))
+    (discounted,) = apply_discounts(discounts, [line])
+    return discounted
 
 
 def test_order_is_priority_then_age_then_key():

@@ -54,6 +54,7 @@ def test_the_document_of_a_price_has_each_field_it_reads_and_no_other():
         "model": "flat",
         "currency": "USD",
         "amount": "10",
+        "recurrence": "recurring",
         "minimum": None,
         "maximum": None,
     }
@@ -63,9 +64,11 @@ def test_the_document_of_a_price_has_each_field_it_reads_and_no_other():
         "meter": None,
         "filter": {},
         "group_by": [],
+        "tier_scope": "group",
         "unit_scale": "1",
         "unit_rounding": "none",
         "included_units": "0",
+        "prorate_units": False,
         "tiers": [{"up_to": None, "unit_price": "1", "flat_fee": "0"}],
         "flat_fee_at_zero": True,
         "minimum": None,
@@ -89,12 +92,17 @@ def two_tiers(**first):
 
 REFUSED = [
     ([], "type", "", "[] is not a price document; write an object."),
-    ({}, "missing", "model", "a price needs a model; use one of flat, per_unit, graduated, volume."),
+    (
+        {},
+        "missing",
+        "model",
+        "a price needs a model; use one of flat, per_unit, graduated, volume, stairstep, package,",
+    ),
     (
         {**FLAT, "model": "tiered"},
         "unknown_model",
         "model",
-        "'tiered' is not a charge model; use one of flat, per_unit, graduated, volume.",
+        "'tiered' is not a charge model; use one of flat, per_unit, graduated, volume, stairstep,",
     ),
     ({**FLAT, "model": ["flat"]}, "unknown_model", "model", "['flat'] is not a charge model; use one of flat,"),
     ({"model": "flat", "amount": "1"}, "missing", "currency", 'a price needs a currency; add it, like "USD".'),

@@ -7,6 +7,7 @@ import pytest
 from pricing.engine.discounts import Discount
 from pricing.engine.document import parse_price, price_document
 from pricing.engine.pipeline import preview_price
+from pricing.engine.price import Usage
 
 CASES = json.loads((Path(__file__).parents[2] / "golden" / "prices.json").read_text())
 
@@ -23,7 +24,7 @@ def test_golden_price(case):
         Discount(key=f"d{n}", kind="percent", percent=Decimal(discount["percent"]))
         for n, discount in enumerate(case.get("discounts", []))
     ]
-    priced = preview_price(parse_price(case["price"]), Decimal(case["quantity"]), discounts)
+    priced = preview_price(parse_price(case["price"]), Usage(Decimal(case["quantity"])), discounts)
     assert (priced.amount, priced.rounded) == (Decimal(case["amount"]), Decimal(case["rounded"]))
 
 

@@ -168,7 +168,7 @@ def test_the_explanation_of_a_line():
         "96.0045 rounded to 96.00 USD",
     ]
     assert explanation == {
-        "version": 1,
+        "version": 2,
         "price_key": "input",
         "name": "Input",
         "meter": {
@@ -176,6 +176,7 @@ def test_the_explanation_of_a_line():
             "event_type": "llm_call",
             "aggregation": "sum",
             "measures": ["uncached_input", "cache_read"],
+            "property": "",
         },
         "group": {},
         "period": {
@@ -185,10 +186,14 @@ def test_the_explanation_of_a_line():
             "full_end": "2024-05-01",
             "timezone": "UTC",
         },
+        "days": {"start": "2024-04-01", "end": "2024-05-01"},
+        "amendment": "",
         "quantity": "101",
         "billable_quantity": "101",
         "unit": "tokens",
-        "discounts": [{"key": "d1", "name": "Launch", "percent": "10", "base": "40.005", "amount": "4.0005"}],
+        "discounts": [
+            {"key": "d1", "name": "Launch", "kind": "percent", "base": "40.005", "amount": "4.0005", "percent": "10"}
+        ],
         "clamp": None,
         "rounding": {"before": "96.0045", "billed": "96"},
         "totals": {"list": "100.005", "discount": "4.0005", "adjustment": "-0.0045", "amount": "96"},
@@ -202,7 +207,7 @@ def test_the_explanation_of_a_line():
         (
             [entry("input"), entry("input", sort_order=3)],
             [],
-            "price 'input' is there twice; give each price its own key.",
+            "price 'input' is there twice on 2024-04-01; give each price its own key or days.",
         ),
         ([entry("input", currency="EUR")], [], "price 'input' is in EUR, the subscription in USD; use prices of"),
         ([replace(entry("input"), meter=None)], [], "price 'input' charges meter 'input' but came with meter None;"),

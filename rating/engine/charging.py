@@ -1,0 +1,324 @@
+"""Charging a chain: the list amount of each of its segments, and how it is shared over rows and groups."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from amberflow.lib.allocation import split
+from amberflow.lib.money import ONE, ZERO, plain, round_to_places
+from pricing.engine.charge import Charge, charge, charge_fee, list_amount, prorated
+from pricing.engine.charge_models.registry import CHARGE_MODELS
+from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.pipeline import without_units
+from pricing.engine.price import Price, Usage
+from rating.engine.aggregate import Window, shares
+from rating.engine.amounts import merged_amounts
+from rating.engine.chains import Chain, CoveredRow, Segment, group_of
+from rating.engine.coverage import COST_PLUS, counts_events
+from rating.engine.inputs import Dimensions, PeriodInput, PriceInput
+from rating.engine.parts import ChargedLine, Parts
+from rating.engine.slicing import UsedRow, gross_by_row
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The usage of one segment: its own, up to its beginning, up to its end, and of the whole chain."""
+
+    used: Sequence[UsedRow]
+    before: Usage
+    until: Usage
+    total: Usage
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.until.quantity - self.before.quantity
+
+
+def charge_chain(inp: PeriodInput, chain: Chain, window: Window) -> list[ChargedLine]:
+    """The lines of a chain before discounts: one per segment, or per segment and group where all groups count
+    together."""
+    first = chain.segments[0]
+    if not CHARGE_MODELS[first.entry.price.model].is_usage:
+        return [line for segment in chain.segments if (line := _fee_line(inp, segment)) is not None]
+    quantities = _quantities(chain, window)
+    lines: list[ChargedLine] = []
+    before = Usage(ZERO)
+    total = _plus(before, first.entry, quantities, [row for part in chain.segments for row in part.rows])
+    position = 0
+    for segment in chain.segments:
+        own = quantities[position : position + len(segment.rows)]
+        position += len(segment.rows)
+        until = _plus(before, segment.entry, own, segment.rows)
+        events_count = counts_events(segment.entry.price)
+        used = [
+            UsedRow(row, quantity, row.events, cost)
+            for (row, cost), quantity in zip(segment.rows, own, strict=True)
+            if quantity or (events_count and row.events)
+        ]
+        only_cost = [
+            pair
+            for pair, quantity in zip(segment.rows, own, strict=True)
+            if not quantity and not (events_count and pair[0].events)
+        ]
+        counted = _Counted(used, before, until, total)
+        lines += _usage_lines(inp, chain, segment, counted, only_cost)
+        before = until
+    return lines
+
+
+# --- quantities ----------------------------------------------------------------------------------------------
+def _quantities(chain: Chain, window: Window) -> list[Decimal]:
+    """What each row of the chain adds to its quantity, segment after segment."""
+    entry = chain.segments[0].entry
+    assert entry.meter is not None  # usage prices have one
+    pairs = [pair for segment in chain.segments for pair in segment.rows]
+    if entry.price.model == COST_PLUS:
+        return _rounded_shares([cost for _, cost in pairs])
+    return shares(entry.meter, [row for row, _ in pairs], window)
+
+
+def _rounded_shares(costs: Sequence[Decimal]) -> list[Decimal]:
+    """Costs have more decimals than quantities: each row gets what it adds to the rounded running total."""
+    found = []
+    running = before = ZERO
+    for cost in costs:
+        running += cost
+        after = round_to_places(running)
+        found.append(after - before)
+        before = after
+    return found
+
+
+def _plus(usage: Usage, entry: PriceInput, quantities: Sequence[Decimal], rows: Sequence[CoveredRow]) -> Usage:
+    assert entry.meter is not None
+    return Usage(
+        quantity=sum(quantities, usage.quantity),
+        events=usage.events + sum(row.events for row, _ in rows),
+        amounts=merged_amounts(entry.price, entry.meter.stat, usage.amounts, (row for row, _ in rows)),
+    )
+
+
+# --- lines ---------------------------------------------------------------------------------------------------
+def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
+    entry = segment.entry
+    if entry.price.recurrence == "one_time":
+        if entry.starts is not None and entry.starts < inp.period.start:
+            return None  # charged in the period in which it began
+        days = [segment.start]
+        charged = charge_fee(entry.price, 1, 1)
+    else:
+        days = list(_dates(segment))
+        charged = charge_fee(entry.price, len(days), inp.period.full_days)
+    amount, steps = charged.amount, charged.steps
+    if entry.times != ONE:
+        amount = charged.amount * entry.times
+        text = (
+            f"{number_text(charged.amount)} × {number_text(entry.times)} = {money_text(amount, entry.price.currency)}"
+        )
+        steps += (Step("times", text, amount, (("times", plain(entry.times)),)),)
+    charged = replace(charged, quantity=entry.times, billable_quantity=entry.times, amount=amount, steps=steps)
+    minimum, maximum = _bounds(inp, segment, is_only=True)
+    return ChargedLine(
+        segment=segment,
+        group=(),
+        charge=charged,
+        amount=amount,
+        steps=steps,
+        parts=_by_day(days, amount),
+        only_cost=(),
+        minimum=minimum,
+        maximum=maximum,
+    )
+
+
+def _usage_lines(
+    inp: PeriodInput, chain: Chain, segment: Segment, counted: _Counted, only_cost: Sequence[CoveredRow]
+) -> list[ChargedLine]:
+    price = _price_in(inp, segment.entry.price)
+    charged = _charge_segment(inp, price, segment, counted)
+    minimum, maximum = _bounds(inp, segment, is_only=len(chain.segments) == 1)
+
+    def gross_at(other: Price) -> Sequence[Decimal]:
+        if not counted.used:
+            return _by_day(list(_dates(segment)), list_amount(other, counted.total)).gross
+        return _gross(_price_in(inp, other), segment, counted, _amount_of(other, segment, counted))
+
+    def amount_without(units: Decimal) -> Decimal:
+        until = without_units(price, counted.until, units)
+        total = without_units(price, counted.total, units)
+        return _amount_of(price, segment, replace(counted, until=until, total=total))
+
+    if counted.used:
+        gross = _gross(price, segment, counted, charged.amount)
+        parts = Parts(
+            series=[used.row.series for used in counted.used],
+            dims=[used.row.dims for used in counted.used],
+            days=[used.row.day for used in counted.used],
+            quantities=[used.quantity for used in counted.used],
+            gross=gross,
+            costs=[used.cost for used in counted.used],
+        )
+    else:
+        parts = _by_day(list(_dates(segment)), charged.amount)
+    line = ChargedLine(
+        segment=segment,
+        group=chain.group,
+        charge=charged,
+        amount=charged.amount,
+        steps=charged.steps,
+        parts=parts,
+        only_cost=only_cost,
+        minimum=minimum,
+        maximum=maximum,
+        without_units=amount_without,
+        at_price=gross_at,
+    )
+    if price.tier_scope == "all" and price.group_by and (counted.used or only_cost):
+        return _by_group(line, counted)
+    return [line]
+
+
+def _charge_segment(inp: PeriodInput, price: Price, segment: Segment, counted: _Counted) -> Charge:
+    """The list amount of a segment with its steps: what it adds to the running total, or its part of the whole."""
+    assert segment.entry.meter is not None
+    unit = price.currency if price.model == COST_PLUS else segment.entry.meter.unit
+    currency = price.currency
+    if CHARGE_MODELS[price.model].is_whole_quantity:
+        charged = charge(price, counted.total, unit=unit)
+        if counted.quantity == counted.total.quantity and not segment.number:
+            return charged
+        amount = _amount_of(price, segment, counted)
+        text = (
+            f"For {number_text(counted.quantity)} of the {number_text(counted.total.quantity)} of the period: "
+            f"{money_text(amount, currency)}"
+        )
+        step = Step("part_of_period", text, amount, (("quantity", plain(counted.quantity)),))
+        return replace(charged, quantity=counted.quantity, amount=amount, steps=(*charged.steps, step))
+    charged = charge(price, counted.until, unit=unit)
+    if not segment.number:
+        return charged
+    earlier = list_amount(price, counted.before)
+    amount = charged.amount - earlier
+    begun = Step(
+        "carried_on",
+        f"Counting goes on from {number_text(counted.before.quantity)} before {segment.start:%-d %B %Y}",
+        None,
+        (("quantity", plain(counted.before.quantity)),),
+    )
+    text = (
+        f"{number_text(charged.amount)} − {number_text(earlier)} for what came before = {money_text(amount, currency)}"
+    )
+    step = Step("without_earlier", text, amount, (("earlier", plain(earlier)),))
+    return replace(charged, quantity=counted.quantity, amount=amount, steps=(begun, *charged.steps, step))
+
+
+def _amount_of(price: Price, segment: Segment, counted: _Counted) -> Decimal:
+    """The list amount of the segment's usage at a price, without steps."""
+    if CHARGE_MODELS[price.model].is_whole_quantity:
+        whole = list_amount(price, counted.total)
+        if counted.total.quantity:
+            return whole * (counted.until.quantity - counted.before.quantity) / counted.total.quantity
+        return whole if not segment.number else ZERO
+    until = list_amount(price, counted.until)
+    return until if not segment.number else until - list_amount(price, counted.before)
+
+
+def _gross(price: Price, segment: Segment, counted: _Counted, amount: Decimal) -> list[Decimal]:
+    assert segment.entry.meter is not None
+    return gross_by_row(
+        price,
+        counted.used,
+        round_to_places(amount),
+        stat=segment.entry.meter.stat,
+        before=counted.before,
+        already=ZERO if not segment.number else round_to_places(list_amount(price, counted.before)),
+    )
+
+
+def _by_group(line: ChargedLine, counted: _Counted) -> list[ChargedLine]:
+    """A line per group, each with the part of the amount that its own rows have."""
+    group_by = line.segment.entry.price.group_by
+    positions: dict[Dimensions, list[int]] = defaultdict(list)
+    for position, used in enumerate(counted.used):
+        positions[group_of(group_by, used.row)].append(position)
+    costs: dict[Dimensions, list[CoveredRow]] = defaultdict(list)
+    for row, cost in line.only_cost:
+        costs[group_of(group_by, row)].append((row, cost))
+    currency = line.segment.entry.price.currency
+    lines = []
+    for group in sorted(positions.keys() | costs.keys()):
+        chosen = positions.get(group, [])
+        parts = line.parts.chosen(chosen)
+        amount = sum(parts.gross, ZERO)
+        quantity = sum(parts.quantities, ZERO)
+        text = (
+            f"Part of this line, {number_text(quantity)} of {number_text(line.charge.quantity)}, "
+            f"as its days were used: {money_text(amount, currency)}"
+        )
+        step = Step("part_of_all", text, amount, (("quantity", plain(quantity)),))
+        lines.append(
+            replace(
+                line,
+                group=group,
+                charge=replace(line.charge, quantity=quantity),
+                amount=amount,
+                steps=(*line.steps, step),
+                parts=parts,
+                only_cost=costs.get(group, []),
+                bounds_key=f"{line.segment.entry.key}@{line.segment.number}",
+                without_units=_part_without(line, amount),
+                at_price=_part_at(line, chosen),
+            )
+        )
+    return lines
+
+
+def _part_without(line: ChargedLine, part: Decimal) -> Callable[[Decimal], Decimal] | None:
+    whole = line.without_units
+    return None if whole is None else lambda units: part - (line.amount - whole(units))
+
+
+def _part_at(line: ChargedLine, chosen: Sequence[int]) -> Callable[[Price], Sequence[Decimal]] | None:
+    whole = line.at_price
+    if whole is None:
+        return None
+
+    def at_price(price: Price) -> Sequence[Decimal]:
+        gross = whole(price)
+        return [gross[position] for position in chosen]
+
+    return at_price
+
+
+def _price_in(inp: PeriodInput, price: Price) -> Price:
+    return prorated(price, inp.period.days, inp.period.full_days) if price.prorate_units else price
+
+
+def _bounds(inp: PeriodInput, segment: Segment, *, is_only: bool) -> tuple[Decimal | None, Decimal | None]:
+    """Minimum and maximum; those of a price that holds for a part of the period only are that part of them."""
+    price = segment.entry.price
+    free = (min(max(inp.trial_ends, segment.start), segment.end) - segment.start).days if inp.trial_ends else 0
+    days = segment.days - free
+    whole = segment.days if is_only else inp.period.days
+    if days == whole:
+        return price.minimum, price.maximum
+    return tuple(None if bound is None else bound * days / whole for bound in (price.minimum, price.maximum))  # type: ignore[return-value]
+
+
+def _by_day(days: list[date], amount: Decimal) -> Parts:
+    """An amount that no usage carries, in equal parts over days."""
+    count = len(days)
+    return Parts(
+        series=[None] * count,
+        dims=[()] * count,
+        days=days,
+        quantities=[ZERO] * count,
+        gross=split(round_to_places(amount), [ZERO] * count),
+        costs=[ZERO] * count,
+    )
+
+
+def _dates(segment: Segment) -> list[date]:
+    return [date.fromordinal(segment.start.toordinal() + n) for n in range(segment.days)]

@@ -1,0 +1,54 @@
+"""The parts of a future line, column by column: where each belongs, and its share of the list amount."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from pricing.engine.charge import Charge
+from pricing.engine.explain import Step
+from pricing.engine.price import Price
+from rating.engine.chains import CoveredRow, Segment
+from rating.engine.inputs import Dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Position by position: series (None: the day alone), day, quantity, gross (12 decimals), cost."""
+
+    series: Sequence[int | None]
+    dims: Sequence[Dimensions]
+    days: Sequence[date]
+    quantities: Sequence[Decimal]
+    gross: Sequence[Decimal]
+    costs: Sequence[Decimal]
+
+    def chosen(self, positions: Sequence[int]) -> "Parts":
+        """The parts at those positions."""
+        return Parts(*([column[position] for position in positions] for column in self.columns()))
+
+    def columns(self) -> Iterator[Sequence[object]]:
+        """The columns in their order."""
+        yield from (self.series, self.dims, self.days, self.quantities, self.gross, self.costs)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedLine:
+    """A line before discounts: its exact list amount, its parts, and the rows that only cost something.
+
+    `without_units` and `at_price` are for discounts (see DiscountableLine). `minimum` and `maximum` are those of this
+    line; lines that share them have the same `bounds_key`, and the bounds are of all of them together.
+    """
+
+    segment: Segment
+    group: Dimensions
+    charge: Charge
+    amount: Decimal
+    steps: tuple[Step, ...]
+    parts: Parts
+    only_cost: Sequence[CoveredRow]
+    minimum: Decimal | None
+    maximum: Decimal | None
+    bounds_key: str = ""
+    without_units: Callable[[Decimal], Decimal] | None = None
+    at_price: Callable[[Price], Sequence[Decimal]] | None = None
