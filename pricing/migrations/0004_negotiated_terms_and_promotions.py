@@ -17,7 +17,7 @@ import pricing.models.negotiated
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0001_initial"),
-        ("pricing", "0002_published_is_final"),
+        ("pricing", "0003_more_charge_models"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -51,8 +51,6 @@ def test_a_stored_price_gives_its_document_back(version):
         "model": "graduated",
         "currency": "USD",
         "meter": "output_tokens",
-        "tier_scope": "group",
-        "prorate_units": False,
         "unit_scale": "1",
         "unit_rounding": "none",
         "prorate_units": False,
