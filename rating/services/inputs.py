@@ -9,18 +9,18 @@ from django.conf import settings
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import Period
-from metering.meters import measures_of
+from metering.meters import measures_of, stat_of
 from metering.models import Meter
-from metering.queries import usage_rows
+from metering.queries import UsageStat, opening_levels, usage_rows
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.models import Price, Subscription
-from rating.engine.inputs import MeterSpec, PeriodInput, PriceInput, SeriesDay
+from rating.engine.inputs import Dimensions, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
 from rating.models import BillingPeriod, ExchangeRate
 from rating.services.periods import period_containing
 
 # Part of every input digest: a change of the engine's results re-rates what is still open.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 def period_input(*, period: BillingPeriod) -> PeriodInput:
@@ -68,6 +68,8 @@ def meter_spec(meter: Meter) -> MeterSpec:
         aggregation=meter.aggregation,  # type: ignore[arg-type]
         measures=measures_of(meter),
         unit=meter.unit,
+        stat=stat_of(meter),
+        carries_over=meter.carries_over,
     )
 
 
@@ -115,22 +117,7 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
             )
             for price in prices
         ),
-        series_days=tuple(
-            SeriesDay(
-                series=row.series,
-                event_type=row.event_type,
-                dims=tuple(sorted(row.dims.items())),
-                day=row.day,
-                events=row.events,
-                quantities=row.quantities,
-                costs=row.costs,
-                uncosted_events=row.uncosted_events,
-            )
-            for row in sorted(
-                usage_rows(customer_id=subscription.customer_id, start=period.start, end=period.end),
-                key=lambda row: (row.series, row.day),
-            )
-        ),
+        series_days=_series_days(subscription.customer_id, period),
         discounts=tuple(
             EngineDiscount(
                 key=f"discount-{discount.pk}",
@@ -145,4 +132,53 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
             for discount in subscription.discounts.order_by("pk")
         ),
         cost_rate=cost_rate(currency, period.start),
+        opening_levels=tuple(
+            OpeningLevel(
+                series=level.series,
+                event_type=level.event_type,
+                dims=tuple(sorted(level.dims.items())),
+                stat=level.property,
+                level=level.level,
+            )
+            for level in opening_levels(customer_id=subscription.customer_id, before=period.start)
+        ),
     )
+
+
+def _stat(stat: UsageStat) -> Stat:
+    return Stat(
+        count=stat.count,
+        minimum=stat.minimum,
+        maximum=stat.maximum,
+        latest_at=stat.latest_at,
+        latest_key=stat.latest_key,
+        latest=stat.latest,
+        total=stat.total,
+        weighted=stat.weighted,
+        amounts=stat.amounts,
+    )
+
+
+def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
+    # Days of a series stand together and share their dimensions.
+    dims: Dimensions = ()
+    of_series = None
+    found = []
+    for row in usage_rows(customer_id=customer_id, start=period.start, end=period.end):
+        if row.series != of_series:
+            of_series, dims = row.series, tuple(sorted(row.dims.items()))
+        found.append(
+            SeriesDay(
+                series=row.series,
+                event_type=row.event_type,
+                dims=dims,
+                day=row.day,
+                events=row.events,
+                quantities=row.quantities,
+                costs=row.costs,
+                uncosted_events=row.uncosted_events,
+                stats={name: _stat(stat) for name, stat in row.stats.items()},
+                uniques=row.uniques,
+            )
+        )
+    return tuple(found)
