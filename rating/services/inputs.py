@@ -12,12 +12,11 @@ from amberflow.lib.periods import Period
 from metering.meters import measures_of
 from metering.models import Meter
 from metering.queries import usage_rows
-from pricing.documents import engine_price
-from pricing.engine.discounts import Discount as EngineDiscount
-from pricing.models import Price, Subscription
-from rating.engine.inputs import MeterSpec, PeriodInput, PriceInput, SeriesDay
+from pricing.cycles import period_containing
+from pricing.models import Subscription
+from pricing.terms import terms_of
+from rating.engine.inputs import Commitment, MeterSpec, PeriodInput, PriceInput, SeriesDay
 from rating.models import BillingPeriod, ExchangeRate
-from rating.services.periods import period_containing
 
 # Part of every input digest: a change of the engine's results re-rates what is still open.
 ENGINE_VERSION = 1
@@ -27,7 +26,6 @@ def period_input(*, period: BillingPeriod) -> PeriodInput:
     """The engine's input for a stored billing period, as the database stands now."""
     return _build(
         period.subscription,
-        period.plan_version_id,
         Period(
             start=period.start_date,
             end=period.end_date,
@@ -44,7 +42,6 @@ def subscription_input(*, subscription: Subscription, on: date) -> PeriodInput:
     """The engine's input for the subscription's period on a local date, stored or not. Raises PeriodError."""
     return _build(
         subscription,
-        subscription.plan_version_id,
         period_containing(subscription=subscription, on=on),
         subscription.customer.timezone,
     )
@@ -92,28 +89,26 @@ def cost_rate(currency: str, on: date) -> Decimal:
     return rate.rate
 
 
-def _build(subscription: Subscription, plan_version_id: int, period: Period, timezone: str) -> PeriodInput:
-    prices = (
-        Price.objects.filter(plan_version_id=plan_version_id)
-        .select_related("meter__event_type", "plan_version")
-        .prefetch_related("tiers")
-        .order_by("sort_order", "key")
-    )
-    currency = subscription.plan_version.currency
+def _build(subscription: Subscription, period: Period, timezone: str) -> PeriodInput:
+    terms = terms_of(subscription=subscription, start=period.start, end=period.end)
     return PeriodInput(
         subscription=str(subscription.pk),
-        currency=currency,
+        currency=terms.currency,
         timezone=timezone,
         period=period,
         prices=tuple(
             PriceInput(
                 key=price.key,
                 name=price.name,
-                price=engine_price(price),
+                price=price.price,
                 meter=None if price.meter is None else meter_spec(price.meter),
                 sort_order=price.sort_order,
+                starts=price.starts,
+                ends=price.ends,
+                times=price.times,
+                amendment=price.amendment,
             )
-            for price in prices
+            for price in terms.prices
         ),
         series_days=tuple(
             SeriesDay(
@@ -131,18 +126,18 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
                 key=lambda row: (row.series, row.day),
             )
         ),
-        discounts=tuple(
-            EngineDiscount(
-                key=f"discount-{discount.pk}",
-                kind="percent",
-                percent=discount.percent,
-                priority=discount.priority,
-                created=discount.created_at.isoformat(),
-                starts=discount.starts_on,
-                ends=discount.ends_on,
-                name=discount.name,
+        discounts=terms.discounts,
+        cost_rate=cost_rate(terms.currency, period.start),
+        commitments=tuple(
+            Commitment(
+                key=promise.key,
+                name=promise.name,
+                amount=promise.amount,
+                starts=promise.starts,
+                ends=promise.ends,
+                prices=promise.prices,
             )
-            for discount in subscription.discounts.order_by("pk")
+            for promise in terms.commitments
         ),
-        cost_rate=cost_rate(currency, period.start),
+        trial_ends=terms.trial_ends,
     )
