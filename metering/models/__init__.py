@@ -7,8 +7,11 @@ from metering.models.event_type import EventType
 from metering.models.meter import Meter
 from metering.models.rejected_event import RejectedEvent
 from metering.models.series import Series
+from metering.models.timezone_change import TimezoneChange
 from metering.models.usage import UsageDay, UsageDelta
 from metering.models.usage_import import UsageImport
+from metering.models.usage_rebuild import IngestionChange, UsageRebuild
+from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatDelta, UsageUniqueDay
 
 __all__ = [
     "ChangedUsage",
@@ -18,10 +21,17 @@ __all__ = [
     "EventBatch",
     "EventIdentity",
     "EventType",
+    "IngestionChange",
     "Meter",
     "RejectedEvent",
     "Series",
+    "TimezoneChange",
+    "UsageAmountDay",
     "UsageDay",
     "UsageDelta",
     "UsageImport",
+    "UsageRebuild",
+    "UsageStatDay",
+    "UsageStatDelta",
+    "UsageUniqueDay",
 ]

@@ -10,7 +10,9 @@ from pricing.documents import TIER_FIELDS, document_of, engine_price
 from pricing.engine.document import DocumentError
 from pricing.engine.price import Price as EnginePrice
 from pricing.engine.selection import find_ambiguities
+from pricing.examples import add_example, examples_of
 from pricing.models import Plan, PlanVersion, Price, PriceTier
+from pricing.publishing import added_problems
 
 
 @transaction.atomic
@@ -36,6 +38,8 @@ def create_version(*, plan_id: int, note: str = "") -> PlanVersion:
         PriceTier.objects.bulk_create(
             PriceTier(price=price, **{field: getattr(tier, field) for field in TIER_FIELDS}) for tier in tiers
         )
+    for example in examples_of(newest):
+        add_example(plan_version=version, example=example)
     return version
 
 
@@ -56,7 +60,8 @@ def find_problems(*, version: PlanVersion) -> list[str]:
         "add a dimension to the filter of one of them, or make their values differ."
         for one, other in find_ambiguities(whole)
     )
-    return problems
+    # Examples are rated, which needs a version that is right otherwise.
+    return problems or added_problems(version=version)
 
 
 def _meter_problems(row: Price) -> list[str]:

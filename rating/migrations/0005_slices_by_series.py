@@ -13,7 +13,7 @@ def amounts():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rating", "0003_late_usage")]
+    dependencies = [("rating", "0004_line_credit")]
 
     operations = [
         migrations.AddField(

@@ -3,6 +3,7 @@
 from rating.models.billing_period import BillingPeriod
 from rating.models.exchange_rate import ExchangeRate
 from rating.models.late_usage import LateUsage
+from rating.models.line_credit import LineCredit
 from rating.models.rated_line import RatedLine, SeriesSlices, Slice
 from rating.models.touched_period import TouchedPeriod
 from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
@@ -11,6 +12,7 @@ __all__ = [
     "BillingPeriod",
     "ExchangeRate",
     "LateUsage",
+    "LineCredit",
     "RatedLine",
     "SeriesSlices",
     "Slice",

@@ -9,13 +9,13 @@ from django.conf import settings
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import Period
-from metering.meters import measures_of
+from metering.meters import measures_of, stat_of
 from metering.models import Meter
-from metering.queries import usage_rows
+from metering.queries import UsageStat, opening_levels, usage_rows
 from pricing.documents import engine_price
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.models import Price, Subscription
-from rating.engine.inputs import Dimensions, MeterSpec, PeriodInput, PriceInput, SeriesDay
+from rating.engine.inputs import Dimensions, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
 from rating.models import BillingPeriod, ExchangeRate
 from rating.services.periods import period_containing
 
@@ -68,6 +68,8 @@ def meter_spec(meter: Meter) -> MeterSpec:
         aggregation=meter.aggregation,  # type: ignore[arg-type]
         measures=measures_of(meter),
         unit=meter.unit,
+        stat=stat_of(meter),
+        carries_over=meter.carries_over,
     )
 
 
@@ -130,6 +132,30 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
             for discount in subscription.discounts.order_by("pk")
         ),
         cost_rate=cost_rate(currency, period.start),
+        opening_levels=tuple(
+            OpeningLevel(
+                series=level.series,
+                event_type=level.event_type,
+                dims=tuple(sorted(level.dims.items())),
+                stat=level.property,
+                level=level.level,
+            )
+            for level in opening_levels(customer_id=subscription.customer_id, before=period.start)
+        ),
+    )
+
+
+def _stat(stat: UsageStat) -> Stat:
+    return Stat(
+        count=stat.count,
+        minimum=stat.minimum,
+        maximum=stat.maximum,
+        latest_at=stat.latest_at,
+        latest_key=stat.latest_key,
+        latest=stat.latest,
+        total=stat.total,
+        weighted=stat.weighted,
+        amounts=stat.amounts,
     )
 
 
@@ -151,6 +177,8 @@ def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
                 quantities=row.quantities,
                 costs=row.costs,
                 uncosted_events=row.uncosted_events,
+                stats={name: _stat(stat) for name, stat in row.stats.items()},
+                uniques=row.uniques,
             )
         )
     return tuple(found)

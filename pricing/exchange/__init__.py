@@ -1,0 +1,1 @@
+"""Plan versions as files that people review and keep in version control."""
