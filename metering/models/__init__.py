@@ -1,5 +1,6 @@
 """What happened and what it cost: meters, events, rollups, events that could not be taken, the cost book."""
 
+from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
 from metering.models.event import Event, EventBatch, EventIdentity
 from metering.models.event_type import EventType
@@ -13,6 +14,7 @@ from metering.models.usage_rebuild import IngestionChange, UsageRebuild
 from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatDelta, UsageUniqueDay
 
 __all__ = [
+    "ChangedUsage",
     "CostModel",
     "CostRate",
     "Event",

@@ -24,7 +24,7 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     # What the caller read may be older than the lock; an end that was committed in between holds.
     subscription.refresh_from_db(fields=["ends_on"])
     today = local_date(until or django_timezone.now(), subscription.customer.timezone)
-    existing = BillingPeriod.objects.filter(subscription=subscription).order_by("start_date")
+    existing = BillingPeriod.objects.filter(subscription=subscription).defer("frozen_input").order_by("start_date")
     if subscription.ends_on is not None:
         existing = existing.filter(start_date__lt=subscription.ends_on)
     _close_gaps(list(existing))

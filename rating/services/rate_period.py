@@ -1,5 +1,8 @@
 """Rating a stored period: computing it is pure, writing it is idempotent."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from django.db import transaction
@@ -11,6 +14,7 @@ from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod
 from rating.services.inputs import input_digest, period_input, subscription_input
+from rating.services.terms import terms_stamp
 from rating.services.write_rated import write_rated
 
 
@@ -29,23 +33,48 @@ def compute_subscription_period(*, subscription: Subscription, on: date) -> tupl
 def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
     """Bring the lines and slices of a period up to date with its usage, prices and discounts.
 
-    Does nothing when neither changed since the last rating. Safe beside itself and after a crash: the period's row is
-    locked and everything is written in one transaction. Raises DomainError for a frozen period.
+    Writes no lines when nothing changed since the last rating. Safe beside itself and after a crash: the period's row
+    is locked and everything is written in one transaction. Raises DomainError for a frozen period.
     """
     period = BillingPeriod.objects.select_for_update().get(pk=period_id)
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
-    inp = period_input(period=period)
-    digest = input_digest(inp)
-    if digest != period.input_digest:
-        write_rated(period=period, rated=rate_period(inp))
-        period.input_digest = digest
-    elif not period.problem:
+    # Before the terms are read: one that changes in between makes the period due again.
+    stamp = terms_stamp(subscription_id=period.subscription_id)
+    with without_collector():
+        inp = period_input(period=period)
+        digest = input_digest(inp)
+        is_changed = digest != period.input_digest
+        if is_changed:
+            write_rated(period=period, rated=rate_period(inp))
+    if is_changed:
+        # What was billed here may count in the periods after it, like the part of a commitment that is spent.
+        BillingPeriod.objects.filter(
+            subscription_id=period.subscription_id, frozen_at=None, start_date__gt=period.start_date
+        ).update(needs_rating=True)
+        period.needs_draft = True
+    elif not (period.problem or period.needs_rating or period.terms_stamp != stamp):
         return period
-    period.problem = ""
-    period.rated_at = now
-    period.save(update_fields=["input_digest", "problem", "rated_at"])
+    if is_changed or period.problem:
+        period.rated_at = now
+    period.input_digest, period.terms_stamp, period.needs_rating, period.problem = digest, stamp, False, ""
+    period.save(
+        update_fields=["input_digest", "terms_stamp", "needs_rating", "needs_draft", "problem", "rated_at"],
+    )
     return period
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Don't look for garbage in cycles meanwhile: rating makes many small values and no cycles, and would be slowed
+    down by a third."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @transaction.atomic
