@@ -89,7 +89,7 @@ def _line_row(period: BillingPeriod, line: EngineLine, position: int, prices: di
     return RatedLine(
         period=period,
         key=line.key,
-        price_id=prices[line.price_key] if line.price_key else None,
+        price_id=prices.get(line.price_key),
         name=line.name,
         group=dict(line.group),
         position=position,
