@@ -22,6 +22,8 @@ from invoicing.services.finalize import final_after, finalize_invoice
 from invoicing.services.report import RunRow, RunSummary
 from invoicing.stripe.push import push_invoice
 from pricing.models import Subscription
+from pricing.services.plan_changes import follow_plan_changes
+from pricing.services.subscriptions import subscribe_strays
 from rating.models import BillingPeriod
 from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
@@ -45,6 +47,9 @@ def rate_and_draft(
     `customer` (an external id) limits the run to one.
     """
     summary = RunSummary(on_row)
+    if not dry_run:
+        follow_plan_changes(now=now)
+        subscribe_strays(external_id=customer)
     for subscription in _subscriptions(customer):
         with transaction.atomic() if dry_run else nullcontext():
             _rate_subscription(subscription, now, draft, summary)
