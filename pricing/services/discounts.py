@@ -31,7 +31,7 @@ VALUE_FIELDS = {
 
 @transaction.atomic
 def grant_discount(**terms: Any) -> Discount:
-    """A discount with these values of the model's fields: exactly one of `customer`, `subscription` and `plan`, a `kind`
+    """A discount of these model fields: exactly one of `customer`, `subscription` and `plan`, and a `kind`
     with its value, what it is for, and for how long. Raises DomainError naming what is missing or doesn't fit."""
     discount = Discount(**terms)
     check_discount(discount=discount)
