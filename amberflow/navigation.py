@@ -53,6 +53,7 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _model("Invoices", "receipt_long", "invoicing", "invoice"),
+            _model("Credits", "redeem", "invoicing", "creditgrant"),
             _model("Billing periods", "date_range", "rating", "billingperiod"),
             _model("Rated lines", "format_list_numbered", "rating", "ratedline"),
         ],

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("metering.api.urls")),
+    path("", include("pricing.api.urls")),
     path("", include("invoicing.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Sum
 
+from invoicing.engine.credits import Used, used_by_grant
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.services.finalize import buyer_of
 from rating.models import Slice
@@ -37,12 +38,17 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """One line with its explanation; `days` is empty for fixed fees, which are no usage."""
+    """One line with its explanation; `days` is empty for fixed fees, which are no usage.
+
+    `credits` says which grant takes how much off it; what is then left to pay is in minor units.
+    """
 
     line: InvoiceLine
     steps: tuple[str, ...]
     is_usage: bool
     days: tuple[DayRow, ...]
+    credits: tuple[str, ...]
+    to_pay_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class InvoicePage:
     as_of: datetime
     paid_on: date | None
     lines: tuple[LineView, ...]
+    credits: tuple[Used, ...]
     pay_url: str
 
 
@@ -89,6 +96,7 @@ def page_of(*, invoice: Invoice, today: date | None = None) -> InvoicePage:
         as_of=invoice.refreshed_at.astimezone(zone),
         paid_on=invoice.paid_at.astimezone(zone).date() if invoice.paid_at else None,
         lines=tuple(_line_view(line, days[line.rated_line_id]) for line in rows),
+        credits=used_by_grant(line.credits for line in rows),
         pay_url=invoice.stripe_hosted_url if invoice.status == Invoice.Status.OPEN else "",
     )
 
@@ -107,6 +115,8 @@ def _line_view(line: InvoiceLine, days: list[DayRow]) -> LineView:
         steps=tuple(step["text"] for step in explanation["steps"]),
         is_usage=is_usage,
         days=tuple(days) if is_usage else (),
+        credits=tuple(credit["text"] for credit in line.credits),
+        to_pay_minor=line.amount_minor - line.credit_minor,
     )
 
 

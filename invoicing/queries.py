@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.urls import reverse
 from django_q.models import Failure
 
@@ -20,7 +20,7 @@ from metering.models import RejectedEvent
 from metering.queries import uncosted_models
 from metering.reports import Window, cost_outside
 from pricing.models import Subscription
-from rating.models import BillingPeriod, LateUsage, RatedLine
+from rating.models import BillingPeriod, LateUsage, LineCredit, RatedLine
 from rating.queries import Scope, Tie
 from rating.reports import period_problems, unpriced_usage
 
@@ -58,11 +58,7 @@ def voided_periods(*, start: date, end: date) -> tuple[int, ...]:
 @use_money_context()
 def tie_invoices(*, scope: Scope, currency: str) -> Tie:
     """The proof that the rated lines of invoiced periods are the lines of their invoices, to the minor unit."""
-    periods = BillingPeriod.objects.filter(
-        start_date__lt=scope.end, end_date__gt=scope.start, plan_version__currency=currency
-    )
-    if scope.customer_id is not None:
-        periods = periods.filter(subscription__customer_id=scope.customer_id)
+    periods = _periods_of(scope, currency)
     rated = RatedLine.objects.filter(period__in=periods, period__invoice__isnull=False)
     billed = InvoiceLine.objects.filter(invoice__period__in=periods)
     total = billed.aggregate(total=Sum("amount_minor", default=0))["total"]
@@ -73,6 +69,31 @@ def tie_invoices(*, scope: Scope, currency: str) -> Tie:
         total_name="Lines of invoices and drafts",
         total=from_minor(total, currency),
     )
+
+
+@use_money_context()
+def tie_credits(*, scope: Scope, currency: str) -> Tie:
+    """The proof that what margin takes off for promotional credits is what the lines of the invoices say."""
+    periods = _periods_of(scope, currency)
+    shares = LineCredit.objects.filter(line__period__in=periods)
+    billed = InvoiceLine.objects.filter(invoice__period__in=periods)
+    total = billed.aggregate(total=Sum("promotional_minor", default=0))["total"]
+    return Tie(
+        name="Promotional credits",
+        currency=currency,
+        terms=(("Days of the billing periods", shares.aggregate(total=Sum("amount", default=ZERO))["total"]),),
+        total_name="Lines of invoices and drafts",
+        total=from_minor(total, currency),
+    )
+
+
+def _periods_of(scope: Scope, currency: str) -> QuerySet[BillingPeriod]:
+    periods = BillingPeriod.objects.filter(
+        start_date__lt=scope.end, end_date__gt=scope.start, plan_version__currency=currency
+    )
+    if scope.customer_id is not None:
+        periods = periods.filter(subscription__customer_id=scope.customer_id)
+    return periods
 
 
 # --- needs attention -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from django.utils import timezone
 
 from amberflow.only_one import only_one
 from invoicing.services import runs
+from invoicing.services.credits import expire_credits as expire_now
+from invoicing.services.draft import refresh_drafts_of
 from invoicing.stripe import push, reconcile
 
 
@@ -28,6 +30,17 @@ def push_pending() -> str:
 def push_invoice(invoice_id: int) -> str:
     """Push one invoice, right after something happened to it."""
     return push.push_invoice(invoice_id=invoice_id).push_state
+
+
+def refresh_drafts(customer_id: int) -> str:
+    """Bring one customer's drafts up to date, right after the credits changed."""
+    return f"{refresh_drafts_of(customer_id=customer_id, now=timezone.now())} changed"
+
+
+def expire_credits() -> str:
+    """Write off what is left of credits that no invoice can use any more."""
+    with only_one("expire_credits") as mine:
+        return f"{expire_now(now=timezone.now())} expired" if mine else "running already"
 
 
 def reconcile_stripe() -> str:

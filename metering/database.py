@@ -16,14 +16,20 @@ _FOLDER = Path(__file__).parent / "sql"
 
 
 @lru_cache
-def statement(name: str) -> str:
-    """The text of `metering/sql/NAME.sql`."""
-    return (_FOLDER / f"{name}.sql").read_text()
+def statement(name: str, parts: tuple[str, ...] = ()) -> str:
+    """The text of `metering/sql/NAME.sql`, with the texts of `parts` in the lines `-- part: PART`; others stay out."""
+    text = (_FOLDER / f"{name}.sql").read_text()
+    for part in parts:
+        line = f"-- part: {part}\n"
+        if line not in text:
+            raise ValueError(f"{name}.sql has no place for {part}.")
+        text = text.replace(line, statement(part))
+    return text
 
 
-def run_statement(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Execute `metering/sql/NAME.sql` and return its rows. Raises Django's database errors."""
+def run_statement(name: str, parameters: Mapping[str, Any], *, parts: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+    """Execute `metering/sql/NAME.sql` with these parts and return its rows. Raises Django's database errors."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement(name), parameters, prepare=True)
+        cursor.execute(statement(name, parts), parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []

@@ -1,28 +1,68 @@
-"""Reads usage: sums for rating, single events for drill-down, models without a rate for attention."""
+"""Reads usage: sums and statistics for rating, single events for drill-down, models without a rate for attention."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
+from amberflow.lib.money import use_money_context
 from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
-from metering.models import Event, EventBatch, Series
+from metering.models import Event, EventBatch, Series, TimezoneChange, UsageRebuild
+from metering.needs import needing_meters
 
 # No zone's local day is further than this from the UTC day of the same date.
 ZONE_MARGIN = timedelta(days=1)
+# Usage that comes in between reading its sums and its statistics is read again, but not for ever.
+MOST_READINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class UsageStat:
+    """What the events of a series on one day say about one property, so that days and series can be combined.
+
+    `count` events carried it. `latest` is the value of the last one, by `latest_at` (microseconds since 1970, UTC),
+    then by `latest_key` (hex). `weighted` is the sum of value × microseconds since 1970. `amounts`, kept only where a
+    meter asks for it, are the distinct values with how many events had each, in order of value.
+    """
+
+    count: int
+    minimum: Decimal
+    maximum: Decimal
+    latest_at: int
+    latest_key: str
+    latest: Decimal
+    total: Decimal
+    weighted: Decimal
+    amounts: tuple[tuple[Decimal, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLevel:
+    """The sum of all values of a property that a series had before a day."""
+
+    series: int
+    event_type: str
+    dims: Mapping[str, str]
+    property: str
+    level: Decimal
+
+
+# Not frozen: millions are made in a billing run, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class UsageRow:
     """What a series used on one local day of its customer, and what that cost in the cost book's currency.
 
-    `quantities` by measure and `costs` by part hold only what is not zero. `uncosted_events` have no cost yet.
+    `quantities` by measure and `costs` by part hold only what is not zero. `uncosted_events` have no cost yet. `stats`
+    are by property, `uniques` the hashes (hex) of a property's distinct texts, in order; both only for meters that
+    need them.
     """
 
     series: int
@@ -33,6 +73,8 @@ class UsageRow:
     quantities: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
     uncosted_events: int
+    stats: Mapping[str, UsageStat] = field(default_factory=dict)
+    uniques: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +93,125 @@ class UncostedModel:
 
 def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
     """The customer's usage of the local days [start, end), by series and day in that order; complete at any moment."""
-    rows = run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end})
-    return [_usage_row(row) for row in rows]
+    keeps = _keeps_stats(customer_id)
+    for _ in range(MOST_READINGS):
+        rows = _sums(customer_id, start, end)
+        if not keeps:
+            return rows
+        events, stats, uniques = _stats(customer_id, start, end)
+        # Two statements see two moments: equal counts say that no event came between them. Where events never
+        # stop the period is still open, and the next rating brings both up to the same moment.
+        if events == sum(row.events for row in rows):
+            break
+    for row in rows:
+        row.stats = stats.get((row.series, row.day), {})
+        row.uniques = uniques.get((row.series, row.day), {})
+    return rows
 
 
-def _usage_row(row: Sequence[Any]) -> UsageRow:
-    series, event_type, dimensions, day, events, uncosted_events, *sums = row
-    quantities, costs = sums[: len(MEASURES)], sums[len(MEASURES) :]
-    return UsageRow(
-        series=series,
-        event_type=event_type,
-        dims=json.loads(dimensions),
-        day=day,
-        events=events,
-        quantities={name: amount for name, amount in zip(MEASURES, quantities, strict=True) if amount},
-        costs={part: amount for part, amount in zip(COST_PARTS, costs, strict=True) if amount},
-        uncosted_events=uncosted_events,
+def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
+    """With what level each series enters a local day, for meters that carry it over; those at 0 are left out."""
+    rows = run_statement("opening_levels", {"customer_id": customer_id, "before": before})
+    return [
+        UsageLevel(series, event_type, json.loads(dimensions), name, level)
+        for series, event_type, dimensions, name, level in rows
+    ]
+
+
+def is_unsettled(*, customer_id: int) -> bool:
+    """Whether usage of the customer is still being moved to other days or counted anew: nothing final before that."""
+    types = Series.objects.filter(customer_id=customer_id).values("event_type_id")
+    open_rebuilds = UsageRebuild.objects.filter(finished_at=None).filter(
+        Q(customer_id=customer_id) | Q(customer_id=None),
+        Q(event_type_id__in=types) | Q(event_type_id=None),
     )
+    return TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists() or open_rebuilds.exists()
+
+
+def _keeps_stats(customer_id: int) -> bool:
+    types = needing_meters().values("event_type_id")
+    return Series.objects.filter(customer_id=customer_id, event_type_id__in=types).exists()
+
+
+SeriesDays = dict[tuple[int, date], dict[str, Any]]
+
+
+def _stats(customer_id: int, start: date, end: date) -> tuple[int, SeriesDays, SeriesDays]:
+    """How many events the days have, the statistics of each series and day by property, and the hashes of texts."""
+    counted, *rows = run_statement("usage_stats", {"customer_id": customer_id, "start": start, "end": end})
+    stats: SeriesDays = {}
+    uniques: SeriesDays = {}
+    for series, day, name, count, *values, amounts, events, hashes in rows:
+        if count:
+            minimum, maximum, latest_at, latest_key, latest, total, weighted = values
+            stats.setdefault((series, day), {})[name] = UsageStat(
+                count=count,
+                minimum=minimum,
+                maximum=maximum,
+                latest_at=latest_at,
+                latest_key=latest_key.hex,
+                latest=latest,
+                total=total,
+                weighted=weighted,
+                amounts=tuple(zip(amounts or (), events or (), strict=True)),
+            )
+        if hashes:
+            uniques.setdefault((series, day), {})[name] = tuple(each.hex for each in hashes)
+    return counted[3], stats, uniques
+
+
+def _sums(customer_id: int, start: date, end: date) -> list[UsageRow]:
+    days: dict[str, date] = {}
+    rows: list[UsageRow] = []
+    found = run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end})
+    for series, event_type, dimensions, text in found:
+        dims = json.loads(dimensions)
+        day_texts, events, uncosted, *sums = zip(*(row[1:-1].split(",") for row in text.split(";")), strict=True)
+        quantities = _by_day(MEASURES, sums[: len(MEASURES)])
+        costs = _by_day(COST_PARTS, sums[len(MEASURES) :])
+        last = None
+        for n, day_text in enumerate(day_texts):
+            day = days.get(day_text) or days.setdefault(day_text, date.fromisoformat(day_text))
+            row = UsageRow(series, event_type, dims, day, int(events[n]), quantities[n], costs[n], int(uncosted[n]))
+            if day == last:
+                _add(rows[-1], row)
+            else:
+                rows.append(row)
+            last = day
+    # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
+    return [row for row in rows if row.events or row.quantities or row.costs]
+
+
+def _by_day(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[dict[str, Decimal]]:
+    """The amounts of each day by name, without those that are empty, from one column of texts per name."""
+    used = [(name, column) for name, column in zip(names, columns, strict=True) if any(column)]
+    if not used:
+        return [{} for _ in columns[0]]
+    some = [name for name, _ in used]
+    if all(map(all, (column for _, column in used))):
+        return [
+            dict(zip(some, amounts, strict=True))
+            for amounts in zip(*(map(Decimal, column) for _, column in used), strict=True)
+        ]
+    return [
+        {name: Decimal(amount) for name, amount in zip(some, amounts, strict=True) if amount}
+        for amounts in zip(*(column for _, column in used), strict=True)
+    ]
+
+
+@use_money_context()
+def _add(row: UsageRow, other: UsageRow) -> None:
+    """Add the usage of the same series and day."""
+    row.events += other.events
+    row.uncosted_events += other.uncosted_events
+    row.quantities = _added(row.quantities, other.quantities, MEASURES)
+    row.costs = _added(row.costs, other.costs, COST_PARTS)
+
+
+def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]) -> dict[str, Decimal]:
+    zero = Decimal(0)
+    sums = {name: one.get(name, zero) + other.get(name, zero) for name in names if name in one or name in other}
+    return {name: amount for name, amount in sums.items() if amount}
 
 
 def events_of(

@@ -2,8 +2,10 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
+from metering.services import change_timezone
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
+from metering.services.rebuild_usage import run_rebuilds
 from metering.services.recost import recost_events
 
 
@@ -25,3 +27,17 @@ def refresh_cost_book() -> str:
             return "running already"
         added = import_cost_book().rates_added
         return f"{added} rates added, {recost_events()} events costed"
+
+
+def rebuild_usage() -> str:
+    """Count the history of new meters, and move the usage of customers whose time zone changed."""
+    with only_one("rebuild_usage") as mine:
+        if not mine:
+            return "running already"
+        moved = change_timezone.move_pending()
+        return f"{moved} events moved, {run_rebuilds()} days counted"
+
+
+def move_usage_days(change_id: int) -> str:
+    """Move a customer's usage to the days of another time zone, right after the change."""
+    return f"{change_timezone.move_usage_days(change_id=change_id)} events moved"

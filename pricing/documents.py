@@ -1,6 +1,8 @@
 """Price rows to price documents and back. The document is the one form that the engine reads."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -8,58 +10,60 @@ from django.db import transaction
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import plain
 from metering.models import Meter
+from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.document import parse_price
 from pricing.engine.price import Price as EnginePrice
+from pricing.engine.price import Tier as EngineTier
 from pricing.models import PlanVersion, Price, PriceTier
+
+TIER_FIELDS = tuple(field.name for field in fields(EngineTier))
+
+# The fields that a row and the engine's price have under the same name, meter, filters and tiers apart.
+_VALUE_FIELDS = tuple(
+    field.name
+    for field in fields(EnginePrice)
+    if field.name not in ("model", "currency", "meter", "filter", "group_by", "tiers")
+)
+_DEFAULTS = {field: getattr(EnginePrice("", ""), field) for field in _VALUE_FIELDS}
+_EMPTY_TIER = EngineTier(None)
+_USAGE_FIELDS = ("unit_scale", "unit_rounding", "included_units", "prorate_units", "tier_scope")
+_ALWAYS_FILLED = ("unit_scale", "unit_rounding", "flat_fee_at_zero")
 
 
 def document_of(row: Price) -> dict[str, Any]:
     """The price document of a stored price; numbers as strings."""
+    model = CHARGE_MODELS[row.model]
     document: dict[str, Any] = {"model": row.model, "currency": row.plan_version.currency}
-    is_tiered = row.model in (Price.ChargeModel.GRADUATED, Price.ChargeModel.VOLUME)
     if row.meter is not None:
         document["meter"] = row.meter.code
-        document["unit_scale"] = plain(row.unit_scale)
-        document["unit_rounding"] = row.unit_rounding
+    read = {*model.fields, *(_USAGE_FIELDS if row.meter is not None else ())}
     # What the model doesn't read is in the document too if it has a value, so that the engine refuses it.
-    if row.meter is not None or row.included_units:
-        document["included_units"] = plain(row.included_units)
-    if row.filter or row.group_by:
-        document |= _selection_of(row)
-    if row.model == Price.ChargeModel.FLAT or row.amount is not None:
-        document["amount"] = None if row.amount is None else plain(row.amount)
-    if row.model == Price.ChargeModel.PER_UNIT or row.unit_price is not None:
-        document["unit_price"] = None if row.unit_price is None else plain(row.unit_price)
-    if is_tiered:
-        document["flat_fee_at_zero"] = row.flat_fee_at_zero
-    tiers = _tiers_of(row)
-    if is_tiered or tiers:
-        document["tiers"] = tiers
-    for bound in ("minimum", "maximum"):
-        value = getattr(row, bound)
-        if value is not None:
-            document[bound] = plain(value)
+    shown = {field for field in _VALUE_FIELDS if field in read or getattr(row, field) != _DEFAULTS[field]}
+    for field in _VALUE_FIELDS:
+        # Of these a form always holds some value, whatever the model.
+        if field in shown and (field in read or field not in _ALWAYS_FILLED):
+            document[field] = _json(getattr(row, field))
+    if row.filter:
+        document["filter"] = {key: list(values) for key, values in sorted(row.filter.items())}
+    if row.group_by:
+        document["group_by"] = list(row.group_by)
+    tiers = list(row.tiers.all())
+    if "tiers" in read or tiers:
+        document["tiers"] = [_tier_document(tier, model.tier_fields) for tier in tiers]
     return document
 
 
-def _selection_of(row: Price) -> dict[str, Any]:
-    selection: dict[str, Any] = {}
-    if row.filter:
-        selection["filter"] = {key: list(values) for key, values in sorted(row.filter.items())}
-    if row.group_by:
-        selection["group_by"] = list(row.group_by)
-    return selection
-
-
-def _tiers_of(row: Price) -> list[dict[str, Any]]:
-    return [
-        {
-            "up_to": None if tier.up_to is None else plain(tier.up_to),
-            "unit_price": plain(tier.unit_price),
-            "flat_fee": plain(tier.flat_fee),
-        }
-        for tier in row.tiers.all()
+def _tier_document(tier: PriceTier, read: tuple[str, ...]) -> dict[str, Any]:
+    fields = [
+        field
+        for field in TIER_FIELDS
+        if field == "up_to" or field in read or getattr(tier, field) != getattr(_EMPTY_TIER, field)
     ]
+    return {field: _json(getattr(tier, field)) for field in fields}
+
+
+def _json(value: Any) -> Any:
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def engine_price(row: Price) -> EnginePrice:
@@ -105,17 +109,9 @@ def add_price(
         meter=meter,
         filter={dimension: list(values) for dimension, values in price.filter},
         group_by=list(price.group_by),
-        amount=price.amount,
-        unit_price=price.unit_price,
-        unit_scale=price.unit_scale,
-        unit_rounding=price.unit_rounding,
-        included_units=price.included_units,
-        minimum=price.minimum,
-        maximum=price.maximum,
-        flat_fee_at_zero=price.flat_fee_at_zero,
+        **{field: getattr(price, field) for field in _VALUE_FIELDS},
     )
     PriceTier.objects.bulk_create(
-        PriceTier(price=row, up_to=tier.up_to, unit_price=tier.unit_price, flat_fee=tier.flat_fee)
-        for tier in price.tiers
+        PriceTier(price=row, **{field: getattr(tier, field) for field in TIER_FIELDS}) for tier in price.tiers
     )
     return row

@@ -21,7 +21,7 @@ from amberflow.lib.money import ZERO, use_money_context
 from metering.models import EventType
 from metering.reports import Window, cost_outside, total_usage_cost, window_costs
 from rating.engine.margin import margin
-from rating.models import BillingPeriod, LateUsage, RatedLine, Slice, UnbilledCost
+from rating.models import BillingPeriod, LateUsage, LineCredit, RatedLine, Slice, UnbilledCost
 from rating.services.inputs import cost_rate
 
 CUSTOMER = "customer"
@@ -36,13 +36,17 @@ Group = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class MarginRow:
-    """One group: `values` are in the order of what was asked for (customer: id, month: its first day)."""
+    """One group: `values` are in the order of what was asked for (customer: id, month: its first day).
+
+    net = list_amount − discount + adjustment − credits, where the credits are the promotional ones.
+    """
 
     currency: str
     values: Group
     list_amount: Decimal
     discount: Decimal
     adjustment: Decimal
+    credits: Decimal
     net: Decimal
     cost: Decimal
     margin: Decimal
@@ -94,15 +98,15 @@ def margin_rows(*, scope: Scope, by: Sequence[str] = ()) -> list[MarginRow]:
     `by` names dimensions, or CUSTOMER, LINE, MONTH. All cost is in it: of billed usage, of usage that no
     price selects, and (in the cost book's currency) of usage outside any billing period.
     """
-    sums: dict[tuple[str, Group], list[Decimal]] = defaultdict(lambda: [ZERO] * 5)
+    sums: dict[tuple[str, Group], list[Decimal]] = defaultdict(lambda: [ZERO] * 6)
     for currency, values, amounts in _all_parts(scope, by):
         total = sums[currency, values]
         for n, amount in enumerate(amounts):
             total[n] += amount
     rows = [
-        MarginRow(currency, values, listed, discount, adjustment, net, cost, *margin(net, cost))
-        for (currency, values), (listed, discount, adjustment, net, cost) in sums.items()
-        if listed or discount or adjustment or net or cost
+        MarginRow(currency, values, listed, discount, adjustment, credits, net, cost, *margin(net, cost))
+        for (currency, values), (listed, discount, adjustment, credits, net, cost) in sums.items()
+        if listed or discount or adjustment or credits or net or cost
     ]
     return sorted(rows, key=lambda row: (row.currency, row.margin, [str(value) for value in row.values]))
 
@@ -120,7 +124,7 @@ def find_ties(*, scope: Scope, currency: str) -> list[Tie]:
 
 # --- sums ----------------------------------------------------------------------------------------------------
 def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tuple[Decimal, ...]]]:
-    """(currency, group, amounts as in MarginRow) from slices, unbilled cost and usage outside any period."""
+    """(currency, group, amounts as in MarginRow) from slices, credits, unbilled cost and usage outside any period."""
     keys = [f"key_{n}" for n in range(len(by))]
     counted = ~Q(line__period_id__in=scope.voided_periods)
     slices = _grouped(_slices(scope), by, currency="line__currency", period="line__period", line=F("line__name"))
@@ -131,7 +135,11 @@ def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tu
         earned=Sum("net", filter=counted, default=ZERO),
         spent=Sum("cost"),
     ):
-        amounts = (row["listed"], row["taken"], row["changed"], row["earned"], row["spent"])
+        amounts = (row["listed"], row["taken"], row["changed"], ZERO, row["earned"], row["spent"])
+        yield row["in_currency"], tuple(row[key] for key in keys), amounts
+    credits = _grouped(_credits(scope), by, currency="line__currency", period="line__period", line=F("line__name"))
+    for row in credits.annotate(given=Sum("amount", filter=counted, default=ZERO)):
+        amounts = (ZERO, ZERO, ZERO, row["given"], -row["given"], ZERO)
         yield row["in_currency"], tuple(row[key] for key in keys), amounts
     unbilled = _grouped(
         _unbilled(scope),
@@ -141,7 +149,7 @@ def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tu
         line=Value("Not billed", output_field=TextField()),
     )
     for row in unbilled.annotate(spent=Sum("cost")):
-        yield row["in_currency"], tuple(row[key] for key in keys), (ZERO, ZERO, ZERO, ZERO, row["spent"])
+        yield row["in_currency"], tuple(row[key] for key in keys), (ZERO, ZERO, ZERO, ZERO, ZERO, row["spent"])
     yield from _outside_parts(scope, by)
 
 
@@ -175,7 +183,7 @@ def _outside_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group
     for row in found:
         known = {CUSTOMER: row.customer_id, LINE: "Outside any billing period", MONTH: row.month}
         values = {**known, **dict(zip(names, row.values, strict=True))}
-        yield settings.COST_CURRENCY, tuple(values[name] for name in by), (ZERO, ZERO, ZERO, ZERO, row.cost)
+        yield settings.COST_CURRENCY, tuple(values[name] for name in by), (ZERO, ZERO, ZERO, ZERO, ZERO, row.cost)
 
 
 # --- ties ----------------------------------------------------------------------------------------------------
@@ -183,11 +191,15 @@ def _tie_revenue(scope: Scope, currency: str) -> Tie:
     lines = RatedLine.objects.filter(period__in=_periods(scope), currency=currency)
     parts = Slice.objects.filter(line__in=lines)
     inside = parts.filter(day__gte=scope.start, day__lt=scope.end)
+    counted = inside.exclude(line__period_id__in=scope.voided_periods)
+    credits = _credits(scope).filter(line__in=lines).exclude(line__period_id__in=scope.voided_periods)
+    given = _sum(credits, "amount")
     return Tie(
         name="Revenue",
         currency=currency,
         terms=(
-            ("Net revenue above", _sum(inside.exclude(line__period_id__in=scope.voided_periods), "net")),
+            ("Net revenue above", _sum(counted, "net") - given),
+            ("Promotional credits taken off it", given),
             ("Of void invoices", _sum(inside.filter(line__period_id__in=scope.voided_periods), "net")),
             ("Of the same lines, on other days", _sum(parts.exclude(day__gte=scope.start, day__lt=scope.end), "net")),
         ),
@@ -255,10 +267,23 @@ def _periods(scope: Scope) -> QuerySet[BillingPeriod]:
 
 
 def _slices(scope: Scope) -> QuerySet[Slice]:
-    slices = Slice.objects.filter(day__gte=scope.start, day__lt=scope.end)
+    slices = Slice.objects.filter(
+        day__gte=scope.start,
+        day__lt=scope.end,
+        # A period's days lie inside it, so that only the slices of these periods are unfolded into days.
+        line__period__start_date__lt=scope.end,
+        line__period__end_date__gt=scope.start,
+    )
     if scope.customer_id is not None:
         slices = slices.filter(line__period__subscription__customer_id=scope.customer_id)
     return slices
+
+
+def _credits(scope: Scope) -> QuerySet[LineCredit]:
+    credits = LineCredit.objects.filter(day__gte=scope.start, day__lt=scope.end)
+    if scope.customer_id is not None:
+        credits = credits.filter(line__period__subscription__customer_id=scope.customer_id)
+    return credits
 
 
 def _unbilled(scope: Scope) -> QuerySet[UnbilledCost]:

@@ -17,7 +17,7 @@ class JsonError(ValueError):
 def loads(text: str | bytes) -> Any:
     """The value of a JSON text, numbers with a point or exponent as Decimal. Raises JsonError."""
     try:
-        return json.loads(
+        value = json.loads(
             text,
             parse_float=_decimal,
             parse_int=_integer,
@@ -31,6 +31,8 @@ def loads(text: str | bytes) -> Any:
         raise JsonError(f"not JSON: {error.msg.lower()} at {place}; write one JSON document.") from None
     except RecursionError:
         raise JsonError("the document is nested too deeply; make it flatter.") from None
+    _refuse_half_characters(text, value)
+    return value
 
 
 def dumps(value: Any, *, is_ascii: bool = False) -> str:
@@ -56,6 +58,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(name for n, name in enumerate(names) if name in names[:n])
         raise JsonError(f"an object has the field {repeated[:60]!r} twice; remove one.")
     return found
+
+
+def _refuse_half_characters(text: str | bytes, value: Any) -> None:
+    """Escapes can write half of a surrogate pair, which no answer could contain."""
+    if (b"\\u" if isinstance(text, bytes) else "\\u") not in text:  # type: ignore[operator]
+        return
+    try:
+        dumps(value).encode()
+    except UnicodeEncodeError:
+        raise JsonError("a text has half of a surrogate pair, like \\ud800; write whole characters.") from None
 
 
 def _plain(value: object) -> str:

@@ -38,7 +38,7 @@ class MissingScopeError(ProblemError):
 
 
 class HasScope(BasePermission):
-    """The key has the scope that the view names in `required_scope`."""
+    """The key has the scope that the view names in `required_scope`; None is any key that is valid."""
 
     message = "No API key was sent: add the header `Authorization: Bearer af_…` or `x-api-key: af_…`."
     code = "not_authenticated"
@@ -47,7 +47,7 @@ class HasScope(BasePermission):
         if not isinstance(request.auth, ApiKey):
             return False
         scope = view.required_scope
-        if scope not in request.auth.scopes:
+        if scope is not None and scope not in request.auth.scopes:
             raise MissingScopeError(
                 f"The API key {request.auth.prefix}… may not do this: it needs the scope {scope}.", field="scopes"
             )

@@ -25,7 +25,7 @@ class Customer(models.Model):
         max_length=64,
         default="UTC",
         validators=[validate_timezone],
-        help_text="Billing periods and days of usage begin at midnight here. Fixed once the customer is made.",
+        help_text="Billing periods and days of usage begin at midnight here. Changed later by an action of its own.",
     )
     payment_term_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Days until an invoice is due; empty for the installation's default."

@@ -1,5 +1,5 @@
 """Invoices in the back office, and the pages over everything: margin, needs attention."""
 
-from invoicing.admin import invoice, panels
+from invoicing.admin import credit_entry, credit_grant, credit_panels, invoice, panels
 
-__all__ = ["invoice", "panels"]
+__all__ = ["credit_entry", "credit_grant", "credit_panels", "invoice", "panels"]

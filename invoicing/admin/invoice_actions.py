@@ -66,7 +66,7 @@ class InvoiceAction:
     danger: bool = False
 
 
-def _user(request: HttpRequest) -> User:
+def user_of(request: HttpRequest) -> User:
     """Who asks; the admin lets nobody in who is not logged in."""
     assert isinstance(request.user, User)
     return request.user
@@ -83,7 +83,7 @@ def _finalize(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any])
     final = finalize_invoice(
         invoice_id=invoice.pk,
         now=timezone.now(),
-        user=_user(request),
+        user=user_of(request),
         skip_grace=values["skip_grace"],
         accept_unpriced_reason=values["accept_unpriced_reason"],
     )
@@ -96,28 +96,28 @@ def _pay(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> s
         paid_at=local_midnight_utc(values["paid_on"], invoice.period.timezone),
         reference=values["reference"],
         source=values["source"],
-        user=_user(request),
+        user=user_of(request),
     )
     return f"{invoice} is paid."
 
 
 def _void(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    void_invoice(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=_user(request))
+    void_invoice(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=user_of(request))
     return f"{invoice} is void."
 
 
 def _give_up(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    mark_uncollectible(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=_user(request))
+    mark_uncollectible(invoice_id=invoice.pk, now=timezone.now(), reason=values["reason"], user=user_of(request))
     return f"{invoice} is uncollectible."
 
 
 def _retry(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    retry_push(invoice_id=invoice.pk, now=timezone.now(), user=_user(request))
+    retry_push(invoice_id=invoice.pk, now=timezone.now(), user=user_of(request))
     return f"{invoice} goes to Stripe again."
 
 
 def _rotate(request: HttpRequest, invoice: Invoice, values: Mapping[str, Any]) -> str:
-    rotate_link(invoice_id=invoice.pk, now=timezone.now(), user=_user(request))
+    rotate_link(invoice_id=invoice.pk, now=timezone.now(), user=user_of(request))
     return f"{invoice} has a new customer link; the old one is dead."
 
 

@@ -18,7 +18,7 @@ from amberflow.admin_base import list_url, render_page
 from amberflow.formats import NONE, money_text
 from amberflow.lib.money import plain, use_money_context
 from customers.models import Customer
-from invoicing.queries import tie_invoices, voided_periods
+from invoicing.queries import tie_credits, tie_invoices, voided_periods
 from invoicing.ranges import RANGES, DayRange, add_months, custom_range, named_range
 from metering.reports import total_usage_cost
 from rating.models import RatedLine
@@ -93,7 +93,11 @@ def margin_page(request: HttpRequest) -> HttpResponse:
             {"row": row, "cells": names(row.values), "url": _row_url(row, choice), "loss": row.margin < 0}
             for row in rows
         ],
-        ties=[*find_ties(scope=scope, currency=choice.currency), tie_invoices(scope=scope, currency=choice.currency)],
+        ties=[
+            *find_ties(scope=scope, currency=choice.currency),
+            tie_invoices(scope=scope, currency=choice.currency),
+            tie_credits(scope=scope, currency=choice.currency),
+        ],
         uncosted=total_usage_cost(start=scope.start, end=scope.end, customer_id=scope.customer_id).uncosted_events,
         csv_url=f"{reverse('admin:margin_csv')}?{urlencode(choice.parameters)}",
         last_day=choice.days.end - timedelta(days=1),
@@ -114,10 +118,20 @@ def margin_csv(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="margin-{choice.days.start}-{choice.days.end}.csv"'
     writer = csv.writer(response)
-    amounts = ["list_amount", "discount", "adjustment", "net_revenue", "cost", "margin", "margin_percent"]
+    amounts = [
+        "list_amount",
+        "discount",
+        "adjustment",
+        "promotional_credits",
+        "net_revenue",
+        "cost",
+        "margin",
+        "margin_percent",
+    ]
     writer.writerow([*choice.by, "currency", *amounts])
     for row in rows:
-        figures = (row.list_amount, row.discount, row.adjustment, row.net, row.cost, row.margin, row.percent)
+        taken = (row.discount, row.adjustment, row.credits)
+        figures = (row.list_amount, *taken, row.net, row.cost, row.margin, row.percent)
         writer.writerow(
             [
                 *(harmless(cell) for cell in names(row.values)),

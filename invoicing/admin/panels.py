@@ -63,10 +63,12 @@ def _invoice_panel(request: HttpRequest, invoice: Invoice) -> Panel:
 def _lines(invoice: Invoice) -> Iterator[dict[str, Any]]:
     for line in invoice.lines.select_related("rated_line"):
         amount = from_minor(line.amount_minor, invoice.currency)
-        left, percent = margin(amount, line.rated_line.cost)
+        net = from_minor(line.amount_minor - line.promotional_minor, invoice.currency)
+        left, percent = margin(net, line.rated_line.cost)
         yield {
             "line": line,
             "amount": amount,
+            "promotional_minor": line.promotional_minor,
             "cost": line.rated_line.cost,
             "margin": left,
             "percent": percent,
@@ -76,7 +78,8 @@ def _lines(invoice: Invoice) -> Iterator[dict[str, Any]]:
 @use_money_context()
 def _totals_of(invoice: Invoice, lines: list[dict[str, Any]]) -> dict[str, Any]:
     cost = sum((line["cost"] for line in lines), ZERO)
-    left, percent = margin(from_minor(invoice.subtotal_minor, invoice.currency), cost)
+    promotional = sum(line["promotional_minor"] for line in lines)
+    left, percent = margin(from_minor(invoice.subtotal_minor - promotional, invoice.currency), cost)
     return {"cost": cost, "margin": left, "percent": percent}
 
 

@@ -1,11 +1,13 @@
 """Rated lines to invoice lines: what the customer reads, in whole minor units, and their sum."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
 from amberflow.lib.money import NumberError, plain, to_minor, use_money_context
+from invoicing.engine.credits import PROMOTIONAL, Application, Grant, apply_credits
 
 
 class Billable(Protocol):
@@ -38,7 +40,11 @@ class Billable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineDraft:
-    """A future invoice line; amounts are major units but for `amount_minor`. `key` is the rated line's."""
+    """A future invoice line; amounts are major units but for those in minor ones. `key` is the rated line's.
+
+    `amount_minor` is before credits, `credit_minor` what they take off it; `promotional_minor` is the part of that
+    which lowers net revenue. `credits` says which grant took how much, JSON-able.
+    """
 
     key: str
     position: int
@@ -50,16 +56,34 @@ class LineDraft:
     adjustment_amount: Decimal
     amount_minor: int
     explanation: dict[str, Any]
+    credit_minor: int = 0
+    promotional_minor: int = 0
+    credits: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def price_key(self) -> str:
+        """The price that the line is of, or the term that it comes from."""
+        return str(self.explanation.get("price_key") or self.key)
+
+    @property
+    def meter(self) -> str:
+        """The meter's code; empty for a fixed fee."""
+        return str((self.explanation.get("meter") or {}).get("code", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDraft:
-    """The lines and their sum, in minor units of `currency`."""
+    """The lines, their sum, the credits and what is left to pay, in minor units of `currency`.
+
+    `credit_explanation` has a sentence on each grant that could have been used.
+    """
 
     currency: str
     lines: tuple[LineDraft, ...]
     subtotal_minor: int
     total_minor: int
+    credits_minor: int = 0
+    credit_explanation: tuple[str, ...] = ()
 
 
 class AssemblyError(ValueError):
@@ -67,14 +91,26 @@ class AssemblyError(ValueError):
 
 
 @use_money_context()
-def assemble(lines: Iterable[Billable], *, currency: str) -> InvoiceDraft:
-    """The invoice of one period's rated lines, in their order.
+def assemble(
+    lines: Iterable[Billable], *, currency: str, grants: Iterable[Grant] = (), last_day: date = date.max
+) -> InvoiceDraft:
+    """The invoice of one period's rated lines, in their order, less the grants in force on the period's last day.
 
     Raises AssemblyError when a line's parts don't make its amount, or its amount is no whole number of minor units.
     """
     drafts = tuple(_line(line, position, currency) for position, line in enumerate(lines, start=1))
+    credited = apply_credits(drafts, grants, on=last_day, currency=currency)
+    drafts = tuple(_less(draft, credited.of_line(draft.position)) for draft in drafts)
     subtotal = sum(draft.amount_minor for draft in drafts)
-    return InvoiceDraft(currency=currency, lines=drafts, subtotal_minor=subtotal, total_minor=subtotal)
+    credits_minor = sum(draft.credit_minor for draft in drafts)
+    return InvoiceDraft(
+        currency=currency,
+        lines=drafts,
+        subtotal_minor=subtotal,
+        total_minor=subtotal - credits_minor,
+        credits_minor=credits_minor,
+        credit_explanation=credited.explanation,
+    )
 
 
 def describe(name: str, group: Any, explanation: dict[str, Any]) -> str:
@@ -107,4 +143,24 @@ def _line(line: Billable, position: int, currency: str) -> LineDraft:
         adjustment_amount=line.adjustment_amount,
         amount_minor=amount_minor,
         explanation=line.explanation,
+    )
+
+
+def _less(line: LineDraft, applied: tuple[Application, ...]) -> LineDraft:
+    if not applied:
+        return line
+    return replace(
+        line,
+        credit_minor=sum(one.amount_minor for one in applied),
+        promotional_minor=sum(one.amount_minor for one in applied if one.kind == PROMOTIONAL),
+        credits=tuple(
+            {
+                "grant": one.grant,
+                "name": one.name,
+                "kind": one.kind,
+                "amount_minor": one.amount_minor,
+                "text": one.text,
+            }
+            for one in applied
+        ),
     )

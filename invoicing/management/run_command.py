@@ -25,12 +25,22 @@ class RunCommand(BaseCommand):
         """The run itself; `options` are what every run takes."""
         raise NotImplementedError
 
+    def options(self, **options: Any) -> dict[str, Any]:
+        """What this run takes beside what every run takes, from the command's options."""
+        return {}
+
     def handle(self, *args: Any, **options: Any) -> None:
         customer = options["customer"]
         if customer is not None and not Customer.objects.filter(external_id=customer).exists():
             raise CommandError(f"--customer {customer!r}: no customer has this external id.")
         self.stdout.write(WIDTHS.format("CUSTOMER", "PERIOD OR INVOICE", "RESULT", "AMOUNT", "").rstrip())
-        summary = self.run(now=timezone.now(), dry_run=options["dry_run"], customer=customer, on_row=self._print_row)
+        summary = self.run(
+            now=timezone.now(),
+            dry_run=options["dry_run"],
+            customer=customer,
+            on_row=self._print_row,
+            **self.options(**options),
+        )
         kept = " (dry run, nothing was kept)" if options["dry_run"] else ""
         self.stdout.write(f"{summary}{kept}")
         if summary.needs_attention:

@@ -46,7 +46,12 @@ class Invoice(models.Model):
     status = models.CharField(max_length=16, choices=InvoiceStatus, default=InvoiceStatus.DRAFT)
     currency = CurrencyField()
     subtotal_minor = models.BigIntegerField(default=0, help_text="Sum of the lines.")
-    total_minor = models.BigIntegerField(default=0)
+    credits_minor = models.BigIntegerField(default=0, help_text="What credits take off the lines.")
+    total_minor = models.BigIntegerField(default=0, help_text="Subtotal less credits: what is to pay.")
+    credit_explanation = models.JSONField(default=list, help_text="A sentence on each grant that could be used.")
+    credit_grants = models.JSONField(
+        default=list, editable=False, help_text="The grants as they stood when the invoice was finalized."
+    )
     seller = models.JSONField(default=dict)
     buyer = models.JSONField(default=dict)
     issued_on = models.DateField(null=True)

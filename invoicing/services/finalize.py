@@ -1,7 +1,9 @@
 """From draft to final: numbered, frozen, due."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -9,9 +11,11 @@ from django.db import transaction
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import local_date
 from customers.models import Customer
+from invoicing.engine.credits import Grant
 from invoicing.engine.states import OPEN, PAID, check_transition
 from invoicing.models import Invoice
-from invoicing.services.draft import refresh_draft
+from invoicing.services.credits import lock_grants, spend_credits
+from invoicing.services.draft import write_draft
 from invoicing.services.history import add_event
 from invoicing.services.numbering import next_number
 from invoicing.services.push import enqueue_push
@@ -32,9 +36,10 @@ def finalize_invoice(
 ) -> Invoice:
     """Number a draft, freeze it with its period, and ask for payment; one over 0 is paid at once.
 
-    The period is rated once more first. `skip_grace` is for a person who doesn't want to wait. Already open or paid:
-    returned as it is, so that two at once give one number. Raises DomainError when the period is not over, the grace
-    time runs, usage has no price and no reason is given to leave it out, or the invoice is void or uncollectible.
+    The period is rated once more first, and the customer's credits are spent on it. `skip_grace` is for a person who
+    doesn't want to wait. Already open or paid: returned as it is, so that two at once give one number. Raises
+    DomainError when the period is not over, the grace time runs, usage has no price and no reason is given to leave it
+    out, or the invoice is void or uncollectible.
     """
     period_id = Invoice.objects.values_list("period_id", flat=True).get(pk=invoice_id)
     _follow_subscription(period_id, now)
@@ -46,7 +51,9 @@ def finalize_invoice(
     _check_time(invoice, period, now, skip_grace)
 
     period = rate_billing_period(period_id=period_id, now=now)
-    refreshed = refresh_draft(period=period, now=now)
+    # Locked after period and invoice, always: two invoices of a customer wait for each other here.
+    grants = lock_grants(customer_id=invoice.customer_id, currency=invoice.currency)
+    refreshed, _ = write_draft(period=period, now=now, grants=grants)
     if refreshed is None:
         raise DomainError("nothing_to_invoice", f"Nothing is left to invoice for {period}.")
     invoice = refreshed
@@ -59,7 +66,8 @@ def finalize_invoice(
             field="accept_unpriced_reason",
         )
     freeze_period(period_id=period_id, now=now)
-    _make_final(invoice, period, now)
+    _make_final(invoice, period, grants, now)
+    spend_credits(invoice=invoice, at=now)
     add_event(invoice=invoice, at=now, text=_sentence(invoice, unpriced, accept_unpriced_reason), user=user)
     if invoice.push_state == Invoice.PushState.PENDING:
         enqueue_push(invoice_id=invoice.pk)
@@ -105,10 +113,11 @@ def _check_time(invoice: Invoice, period: BillingPeriod, now: datetime, skip_gra
         )
 
 
-def _make_final(invoice: Invoice, period: BillingPeriod, now: datetime) -> None:
+def _make_final(invoice: Invoice, period: BillingPeriod, grants: Sequence[Grant], now: datetime) -> None:
     customer = Customer.objects.get(pk=invoice.customer_id)
     invoice.number = next_number(prefix=settings.INVOICE_NUMBER_PREFIX)
     invoice.finalized_at = now
+    invoice.credit_grants = msgspec.to_builtins(grants)
     invoice.seller = dict(settings.SELLER)
     invoice.buyer = buyer_of(customer)
     invoice.issued_on = local_date(now, period.timezone)

@@ -1,9 +1,10 @@
 """What an invoice would say, without writing anything: the functions that make the real one, on the same usage."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from amberflow.lib.periods import Period
+from invoicing.balances import grants_for_draft
 from invoicing.engine.assemble import InvoiceDraft, assemble
 from pricing.models import Subscription
 from rating.engine.rated import RatedPeriod
@@ -29,6 +30,11 @@ def preview_invoice(*, subscription: Subscription, on: date) -> InvoicePreview:
     return InvoicePreview(
         subscription=subscription,
         period=inp.period,
-        invoice=assemble(rated.lines, currency=inp.currency),
+        invoice=assemble(
+            rated.lines,
+            currency=inp.currency,
+            grants=grants_for_draft(subscription=subscription, end=inp.period.end, currency=inp.currency),
+            last_day=inp.period.end - timedelta(days=1),
+        ),
         rated=rated,
     )

@@ -23,9 +23,13 @@ class RunRow:
 
 @dataclass(slots=True)
 class RunSummary:
-    """The rows of one run, in order. `on_row` is told of each as soon as its work is committed."""
+    """The rows of one run, in order. `on_row` is told of each as soon as its work is committed.
+
+    `passed_by` counts what a run had no reason to look at: it is unchanged and has no row.
+    """
 
     on_row: Callable[[RunRow], None] | None = None
+    passed_by: int = 0
     rows: list[RunRow] = field(default_factory=list)
 
     def add(self, row: RunRow) -> None:
@@ -35,8 +39,11 @@ class RunSummary:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows had each result."""
-        return dict(Counter(row.result for row in self.rows))
+        """How many had each result."""
+        counts = Counter(row.result for row in self.rows)
+        if self.passed_by:
+            counts[UNCHANGED] += self.passed_by
+        return dict(counts)
 
     @property
     def needs_attention(self) -> list[RunRow]:

@@ -4,32 +4,47 @@ What goes wrong for one customer is kept and reported; the others go on. A dry r
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import from_minor
+from amberflow.worker_processes import in_processes
 from invoicing.models import Invoice
 from invoicing.services import report
 from invoicing.services.draft import write_draft
 from invoicing.services.finalize import final_after, finalize_invoice
 from invoicing.services.report import RunRow, RunSummary
 from invoicing.stripe.push import push_invoice
+from metering.services.merge_usage import merge_usage
 from pricing.models import Subscription
 from rating.models import BillingPeriod
+from rating.services.due import due_subscriptions, is_due, note_changed_usage
 from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
+from rating.services.terms import terms_stamp
 
 logger = logging.getLogger(__name__)
 
 OnRow = Callable[[RunRow], None]
-Row = TypeVar("Row", Subscription, Invoice)
+# How many subscriptions are read at a time, and handed to a process at a time.
+CHUNK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a run does with each subscription; see `rate_and_draft`."""
+
+    now: datetime
+    dry_run: bool
+    draft: bool
+    everything: bool
 
 
 def rate_and_draft(
@@ -38,18 +53,29 @@ def rate_and_draft(
     dry_run: bool = False,
     customer: str | None = None,
     draft: bool = True,
+    everything: bool = False,
+    workers: int = 1,
     on_row: OnRow | None = None,
 ) -> RunSummary:
-    """Rate every period that is not frozen, and bring its draft up to date (`draft` False: only rate).
+    """Rate what changed since the last run, and bring its drafts up to date (`draft` False: only rate).
 
-    `customer` (an external id) limits the run to one.
+    `customer` (an external id) limits the run to one. `everything` looks at every period that is not frozen, changed or
+    not; what is the same as before is not written again. `workers` processes share the subscriptions.
     """
-    summary = RunSummary(on_row)
-    for subscription in _subscriptions(customer):
-        with transaction.atomic() if dry_run else nullcontext():
-            _rate_subscription(subscription, now, draft, summary)
-            if dry_run:
-                transaction.set_rollback(True)
+    merge_usage()
+    note_changed_usage()
+    due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
+    summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))
+    options = _Options(now=now, dry_run=dry_run, draft=draft, everything=everything)
+    if workers == 1:
+        for subscription in _subscriptions(due):
+            for row in _rate_subscription(subscription, options):
+                summary.add(row)
+        return summary
+    chunks = ((due[n : n + CHUNK], options) for n in range(0, len(due), CHUNK))
+    for rows in in_processes(_rate_chunk, chunks, workers=workers):
+        for row in rows:
+            summary.add(row)
     return summary
 
 
@@ -91,41 +117,65 @@ def push_pending(
     return summary
 
 
-def _subscriptions(customer: str | None) -> QuerySet[Subscription]:
-    """Those with something left to rate: running ones, and ended ones that are not billed to their end."""
-    periods = BillingPeriod.objects.filter(subscription=OuterRef("pk"))
-    everything = Subscription.objects.filter(
-        Q(ends_on=None)
-        | ~Exists(periods.filter(end_date__gte=OuterRef("ends_on")))
-        | Exists(periods.filter(frozen_at=None))
-    ).select_related("customer", "plan_version__plan")
-    return _of_customer(everything, customer).order_by("pk")
+def _open_periods(customer: str | None, *, of: Sequence[int] | None = None) -> int:
+    periods = BillingPeriod.objects.filter(frozen_at=None)
+    if customer is not None:
+        periods = periods.filter(subscription__customer__external_id=customer)
+    if of is not None:
+        periods = periods.filter(subscription__in=of)
+    return periods.count()
 
 
-def _of_customer(rows: QuerySet[Row], customer: str | None) -> QuerySet[Row]:
+def _subscriptions(ids: Sequence[int]) -> Iterator[Subscription]:
+    """Some at a time, so that memory doesn't grow with their number."""
+    for n in range(0, len(ids), CHUNK):
+        found = Subscription.objects.filter(pk__in=ids[n : n + CHUNK])
+        yield from found.select_related("customer", "plan_version__plan").order_by("pk")
+
+
+def _rate_chunk(ids: Sequence[int], options: _Options) -> list[RunRow]:
+    """What one of several processes does at a time."""
+    return [row for subscription in _subscriptions(ids) for row in _rate_subscription(subscription, options)]
+
+
+def _of_customer(rows: QuerySet[Invoice], customer: str | None) -> QuerySet[Invoice]:
     if customer is None:
         return rows
     return rows.filter(customer__external_id=customer)
 
 
-def _rate_subscription(subscription: Subscription, now: datetime, draft: bool, summary: RunSummary) -> None:
+def _rate_subscription(subscription: Subscription, options: _Options) -> Iterator[RunRow]:
+    """A row for each open period. Those of a dry run come at the end, when everything is rolled back."""
+    if not options.dry_run:
+        yield from _rate_open_periods(subscription, options)
+        return
+    with transaction.atomic():
+        rows = list(_rate_open_periods(subscription, options))
+        transaction.set_rollback(True)
+    yield from rows
+
+
+def _rate_open_periods(subscription: Subscription, options: _Options) -> Iterator[RunRow]:
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
-            periods = ensure_periods(subscription=subscription, until=now)
+            periods = ensure_periods(subscription=subscription, until=options.now)
             obsolete = {period.pk for period in find_obsolete_periods(subscription=subscription)}
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         logger.exception("periods of %s can't be made", name)
-        summary.add(RunRow(name, "periods", report.FAILED, detail=_words(error)))
+        yield RunRow(name, "periods", report.FAILED, detail=_words(error))
         return
+    stamp = terms_stamp(subscription_id=subscription.pk)
     for period in periods:
         if period.pk in obsolete:
             _remove(period)
-            summary.add(RunRow(name, str(period), report.REMOVED, detail="The subscription ends before it."))
+            yield RunRow(name, str(period), report.REMOVED, detail="The subscription ends before it.")
+        elif options.everything or is_due(period_id=period.pk, stamp=stamp, draft=options.draft):
+            yield _rate_and_draft_period(subscription, period, options)
         else:
-            summary.add(_rate_and_draft_period(subscription, period, now, draft))
+            yield RunRow(name, str(period), report.UNCHANGED)
 
 
 @transaction.atomic
@@ -135,15 +185,16 @@ def _remove(period: BillingPeriod) -> None:
     period.delete()
 
 
-def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, now: datetime, draft: bool) -> RunRow:
+def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, options: _Options) -> RunRow:
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
             before = period.input_digest
-            rated = rate_billing_period(period_id=period.pk, now=now)
-            if not draft:
+            rated = rate_billing_period(period_id=period.pk, now=options.now)
+            if not options.draft:
                 return RunRow(name, str(period), report.RATED if rated.input_digest != before else report.UNCHANGED)
-            invoice, written = write_draft(period=rated, now=now)
+            invoice, written = write_draft(period=rated, now=options.now)
+            BillingPeriod.objects.filter(pk=period.pk, needs_draft=True).update(needs_draft=False)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:

@@ -3,18 +3,24 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+import msgspec
+
 from amberflow.lib.errors import DomainError
+from amberflow.lib.money import from_minor
 from invoicing.engine.assemble import InvoiceDraft, assemble
+from invoicing.engine.credits import Grant
 from invoicing.models import Invoice
-from invoicing.services.draft import FIELDS
+from invoicing.services.check_credits import compare_spent_grants
+from invoicing.services.draft import draft_totals, line_values
 from rating.engine.rated import RatedLine as EngineLine
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod, RatedLine, Slice
 from rating.services.freeze import frozen_input, rate_frozen_period
 from rating.services.inputs import input_digest, period_input
+from rating.services.line_credits import share_line_credits, stored_line_credits
 
 LINE_FIELDS = (
     "name",
@@ -41,7 +47,9 @@ class Verification:
 
 
 def verify_invoice(*, number: str) -> Verification:
-    """Rate the invoice's frozen period again and compare each line, slice, explanation and total. Writes nothing.
+    """Rate the invoice's frozen period again and compare each line, slice, explanation, credit and total.
+
+    Credits are applied again to the grants as they stood, and these are compared with the ledger. Writes nothing.
 
     Raises DomainError when there is no such invoice.
     """
@@ -50,9 +58,13 @@ def verify_invoice(*, number: str) -> Verification:
         raise DomainError("unknown_invoice", f"No invoice has the number {number!r}.", field="number")
     period = invoice.period
     kept, rated = frozen_input(period=period), rate_frozen_period(period=period)
+    grants = msgspec.convert(invoice.credit_grants, list[Grant])
+    draft = assemble(rated.lines, currency=kept.currency, grants=grants, last_day=period.end_date - timedelta(days=1))
     differences = [
         *_compare_lines(period, rated),
-        *_compare_invoice(invoice, assemble(rated.lines, currency=kept.currency)),
+        *_compare_invoice(invoice, draft),
+        *_compare_line_credits(period, draft),
+        *compare_spent_grants(invoice=invoice, grants=grants),
     ]
     if input_digest(kept) != period.input_digest:
         differences.insert(0, "what the period was rated from is not what was kept when it was frozen")
@@ -95,16 +107,33 @@ def _name(day: date, series: int | None) -> str:
 
 
 def _compare_invoice(invoice: Invoice, draft: InvoiceDraft) -> Iterator[str]:
-    wanted = {"currency": draft.currency, "subtotal_minor": draft.subtotal_minor, "total_minor": draft.total_minor}
-    yield from _compare_fields("invoice", invoice, wanted)
+    yield from _compare_fields("invoice", invoice, {"currency": draft.currency, **draft_totals(draft)})
     stored = {line.position: line for line in invoice.lines.all()}
     computed = {line.position: line for line in draft.lines}
     yield from _missing("invoice line", stored.keys(), computed.keys())
     for position in sorted(stored.keys() & computed.keys()):
         where = f"invoice line {position}"
-        fields = {name: getattr(computed[position], name) for name in FIELDS if name != "explanation"}
+        fields = line_values(computed[position])
+        explanation = fields.pop("explanation")
         yield from _compare_fields(where, stored[position], fields)
-        yield from _compare_json(f"{where}: explanation", stored[position].explanation, computed[position].explanation)
+        yield from _compare_json(f"{where}: explanation", stored[position].explanation, explanation)
+
+
+def _compare_line_credits(period: BillingPeriod, draft: InvoiceDraft) -> Iterator[str]:
+    """The promotional credits that net revenue is net of, slice by slice."""
+    rows = dict(RatedLine.objects.filter(period=period).values_list("key", "pk"))
+    promotional = {
+        rows[line.key]: from_minor(line.promotional_minor, draft.currency) for line in draft.lines if line.key in rows
+    }
+    stored, computed = stored_line_credits(period=period), share_line_credits(credits=promotional)
+    keys = {pk: key for key, pk in rows.items()}
+    for place in sorted(stored.keys() | computed.keys(), key=str):
+        if stored.get(place) != computed.get(place):
+            line, series, day = place
+            yield (
+                f"line {keys[line]}: credit of {_name(day, series)} is stored as {stored.get(place)}, "
+                f"computed as {computed.get(place)}"
+            )
 
 
 def _missing(what: str, stored: Any, computed: Any) -> Iterator[str]:
@@ -121,7 +150,7 @@ def _compare_fields(where: str, row: Any, wanted: dict[str, Any]) -> Iterator[st
             yield f"{where}: {name} is stored as {found}, computed as {value}"
 
 
-def _compare_json(where: str, stored: dict[str, Any], computed: dict[str, Any]) -> Iterator[str]:
+def _compare_json(where: str, stored: dict[str, Any], computed: Any) -> Iterator[str]:
     """Byte for byte, keys in order: the database keeps a JSON object's keys in its own."""
     if json.dumps(stored, sort_keys=True) == json.dumps(computed, sort_keys=True):
         return

@@ -4,6 +4,8 @@ Each step looks at what is there before it adds anything, so that a push may be 
 long ago, and go on. The idempotency keys cover the rest: a call whose answer got lost on the way.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +13,35 @@ import stripe
 
 from amberflow.lib.money import from_minor
 from amberflow.lib.periods import local_midnight_utc
-from invoicing.models import Invoice, InvoiceLine
+from invoicing.engine.credits import used_by_grant
+from invoicing.models import Invoice
 from invoicing.stripe.amounts import stripe_amount
 from invoicing.stripe.failures import PushRefusedError
 
 MAX_LINES = 250
 MAX_DESCRIPTION = 500
 INVOICE_KEY, LINE_KEY, NUMBER_KEY = "amberflow_invoice", "amberflow_line", "amberflow_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What becomes an invoice item at Stripe: a line, or what one grant takes off all of them (below zero).
+
+    `key` tells it apart on its invoice; the amount is in ISO 4217 minor units.
+    """
+
+    key: str
+    description: str
+    amount_minor: int
+
+
+def items_of(invoice: Invoice) -> Iterator[Item]:
+    """The lines in order, then the credits, one item for each grant."""
+    lines = list(invoice.lines.order_by("position"))
+    for line in lines:
+        yield Item(str(line.position), line.description, line.amount_minor)
+    for used in used_by_grant(line.credits for line in lines):
+        yield Item(f"credit-{used.grant}", f"Credit: {used.name}", -used.amount_minor)
 
 
 def find(client: stripe.StripeClient, invoice: Invoice) -> stripe.Invoice | None:
@@ -40,11 +64,11 @@ def find(client: stripe.StripeClient, invoice: Invoice) -> stripe.Invoice | None
 
 def create(client: stripe.StripeClient, invoice: Invoice, customer_id: str) -> stripe.Invoice:
     """An empty draft at Stripe under the invoice's own number. Raises PushRefusedError for too many lines."""
-    lines = invoice.lines.count()
+    lines = sum(1 for _ in items_of(invoice))
     if lines > MAX_LINES:
         raise PushRefusedError(
-            f"The invoice has {lines} lines and Stripe takes {MAX_LINES}: collect it outside of Stripe and record its "
-            "payment, or group prices by fewer dimensions from now on."
+            f"The invoice has {lines} lines and Stripe takes {MAX_LINES}, credits included: collect it outside of "
+            "Stripe and record its payment, or group prices by fewer dimensions from now on."
         )
     params: Any = {
         "customer": customer_id,
@@ -60,23 +84,23 @@ def create(client: stripe.StripeClient, invoice: Invoice, customer_id: str) -> s
 
 
 def add_missing_lines(client: stripe.StripeClient, invoice: Invoice, remote: stripe.Invoice, customer_id: str) -> None:
-    """One item for each line that the draft doesn't have yet."""
+    """The items that the draft doesn't have yet. Stripe takes those below zero off the total."""
     items = client.v1.invoice_items.list({"invoice": remote.id, "limit": 100})
     there = {metadata_of(item).get(LINE_KEY) for item in items.auto_paging_iter()}
     period = {"start": _seconds(invoice.period.period_start), "end": _seconds(invoice.period.period_end)}
-    for line in invoice.lines.order_by("position"):
-        if str(line.position) in there:
+    for item in items_of(invoice):
+        if item.key in there:
             continue
         params: Any = {
             "customer": customer_id,
             "invoice": remote.id,
             "currency": invoice.currency.lower(),
-            "amount": stripe_amount(line.amount_minor, invoice.currency),
-            "description": _description(line),
+            "amount": stripe_amount(item.amount_minor, invoice.currency),
+            "description": _shortened(item.description),
             "period": period,
-            "metadata": {LINE_KEY: str(line.position)},
+            "metadata": {LINE_KEY: item.key},
         }
-        options: Any = {"idempotency_key": idempotency_key(invoice, f"line-{line.position}")}
+        options: Any = {"idempotency_key": idempotency_key(invoice, f"line-{item.key}")}
         client.v1.invoice_items.create(params, options)
 
 
@@ -135,8 +159,7 @@ def _due(invoice: Invoice) -> dict[str, int]:
     return {"due_date": _seconds(due_at)} if due_at > datetime.now(UTC) else {"days_until_due": 0}
 
 
-def _description(line: InvoiceLine) -> str:
-    text = line.description
+def _shortened(text: str) -> str:
     return text if len(text) <= MAX_DESCRIPTION else f"{text[: MAX_DESCRIPTION - 1]}…"
 
 

@@ -12,11 +12,13 @@ from typing import Any
 from amberflow.lib.money import NumberError, parse_decimal
 from metering.costbook.book import CostBook
 from metering.ingest.canonical import CanonicalEvent, EventError
+from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity, event_key
 from metering.ingest.resolve import KnownCustomer, KnownType, SeriesKey
 from metering.ingest.tokens import read_pools
 from metering.measures import VALUES
 from metering.models.event import CostState
+from metering.needs import Needs
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(days=1)
@@ -24,12 +26,16 @@ MAX_DIMENSION_LENGTH = 200
 # A column of sums holds 10^26: one event is kept so far below it that no number of events can reach it.
 MAX_VALUE = 10**18
 MODEL = "model"
+NOTHING_KEPT: Mapping[str, Any] = {}
 PROVIDERS = ("provider", "custom_llm_provider")
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedEvent:
-    """An event ready to be written; `costs` is by part of the cost, in the cost book's currency."""
+    """An event ready to be written; `costs` is by part of the cost, in the cost book's currency.
+
+    `stats` (values) and `uniques` (hashes of texts) are by property, what `needs` asks for and the event carries.
+    """
 
     event: CanonicalEvent
     identity: bytes
@@ -42,6 +48,9 @@ class PreparedEvent:
     values: Mapping[str, Decimal]
     cost_state: CostState
     costs: Mapping[str, Decimal]
+    needs: Needs
+    stats: Mapping[str, Decimal]
+    uniques: Mapping[str, bytes]
 
 
 def prepare_event(
@@ -73,6 +82,7 @@ def prepare_event(
     match = book.match(provider=provider, model=model) if event_type.is_ai_call else None
     known = {"provider": match.provider if match else provider, "model": model}
     costs = book.cost_parts(match, pools, occurred_at) if match else None
+    values = _values(event.properties, event_type.values)
     identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
     return PreparedEvent(
         event=event,
@@ -80,12 +90,15 @@ def prepare_event(
         body=body_digest(event, type_code=event_type.code),
         key=event_key(occurred_at=occurred_at, identity=identity),
         occurred_at=occurred_at,
-        day=occurred_at.astimezone(customer.zone).date(),
+        day=customer.calendar.day(occurred_at),
         series=SeriesKey(customer.id, event_type.id, _dimensions(event.properties, event_type, known)),
         pools=pools,
-        values=_values(event.properties, event_type.values),
+        values=values,
         cost_state=_cost_state(event_type, costs),
         costs=costs or {},
+        needs=event_type.needs,
+        stats=values_of({**pools, **values}, event_type.needs) if event_type.needs else NOTHING_KEPT,
+        uniques=text_hashes(event.properties, event_type.needs) if event_type.needs else NOTHING_KEPT,
     )
 
 

@@ -1,20 +1,25 @@
 """From the names that events carry to rows: customers, event types, series. Remembered for seconds, so that a change
-is noticed, and looked up at once when a name is not known, so that a new row is."""
+is noticed, and looked up at once when a name is not known, so that a new row is.
+
+What decides how an event counts (where its day begins, what meters need of it) must not be seconds old. It is
+remembered under a *generation*, which ends when any of that changes, and writing refuses what an earlier one prepared.
+"""
 
 import json
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
 from hashlib import blake2b
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Max
 
-from amberflow.lib.periods import zone
 from customers.models import Customer
-from metering.models import EventType, Series
+from metering.calendar import Calendar, calendars
+from metering.models import EventType, IngestionChange, Series
+from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
 MAX_REMEMBERED = 200_000
@@ -27,7 +32,7 @@ class KnownCustomer:
     """What ingestion needs of a customer."""
 
     id: int
-    zone: tzinfo
+    calendar: Calendar
     is_archived: bool
 
 
@@ -40,6 +45,7 @@ class KnownType:
     dimensions: tuple[str, ...]
     values: tuple[str, ...]
     is_ai_call: bool
+    needs: Needs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,53 +63,74 @@ class SeriesKey:
 
 
 _lock = threading.Lock()
-_customers: dict[str, tuple[float, KnownCustomer]] = {}
-_types: tuple[float, dict[str, KnownType]] = (0.0, {})
+_generation: tuple[float, int] = (0.0, 0)
+_customers: dict[str, tuple[float, int, KnownCustomer]] = {}
+_types: tuple[float, int, dict[str, KnownType]] = (0.0, -1, {})
 _series: dict[SeriesKey, int] = {}
 
 
 def forget() -> None:
     """Drop everything remembered, as if the process had just started."""
-    global _types
+    global _generation, _types
     with _lock:
+        _generation = (0.0, 0)
         _customers.clear()
         _series.clear()
-        _types = (0.0, {})
+        _types = (0.0, -1, {})
 
 
-def find_customers(references: Iterable[str]) -> dict[str, KnownCustomer]:
-    """The customers of those external ids; unknown ids are left out. One query at most."""
+def current_generation(*, afresh: bool = False) -> int:
+    """The newest change of what events are prepared by, at most seconds old; asked for before anything else.
+
+    What is found under it was read after it, so that it is never older than what it stands for.
+    """
+    global _generation
+    until, known = _generation
+    if afresh or until < time.monotonic():
+        known = IngestionChange.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        with _lock:
+            _generation = (time.monotonic() + REMEMBERED_S, known)
+    return known
+
+
+def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
+    """The customers of those external ids; unknown ids are left out. Two queries at most."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
     for reference in set(references):
         remembered = _customers.get(reference)
-        if remembered is not None and remembered[0] > now:
-            found[reference] = remembered[1]
+        if remembered is not None and remembered[0] > now and remembered[1] == generation:
+            found[reference] = remembered[2]
         else:
             wanted.append(reference)
     if wanted:
-        rows = Customer.objects.filter(external_id__in=wanted).values_list(
-            "external_id", "id", "timezone", "archived_at"
-        )
-        fresh = {reference: KnownCustomer(pk, zone(name), gone is not None) for reference, pk, name, gone in rows}
+        fresh = _read_customers(wanted)
         with _lock:
             if len(_customers) > MAX_REMEMBERED:
                 _customers.clear()
-            _customers.update((key, (now + REMEMBERED_S, customer)) for key, customer in fresh.items())
+            _customers.update((key, (now + REMEMBERED_S, generation, customer)) for key, customer in fresh.items())
         found |= fresh
     return found
 
 
-def find_types(names: Iterable[str]) -> dict[str, KnownType]:
-    """The event types of those codes or aliases; unknown names are left out. One query at most."""
+def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
+    rows = list(
+        Customer.objects.filter(external_id__in=references).values_list("external_id", "id", "timezone", "archived_at")
+    )
+    days = calendars((pk, timezone) for _, pk, timezone, _ in rows)
+    return {reference: KnownCustomer(pk, days[pk], gone is not None) for reference, pk, _, gone in rows}
+
+
+def find_types(names: Iterable[str], *, generation: int) -> dict[str, KnownType]:
+    """The event types of those codes or aliases; unknown names are left out. Two queries at most."""
     global _types
     wanted = set(names)
-    until, known = _types
-    if until < time.monotonic() or not wanted <= known.keys():
+    until, under, known = _types
+    if until < time.monotonic() or under != generation or not wanted <= known.keys():
         known = _read_types()
         with _lock:
-            _types = (time.monotonic() + REMEMBERED_S, known)
+            _types = (time.monotonic() + REMEMBERED_S, generation, known)
     return {name: known[name] for name in wanted & known.keys()}
 
 
@@ -111,8 +138,16 @@ def _read_types() -> dict[str, KnownType]:
     """Every event type by code and by alias; a code wins over another type's alias."""
     by_alias: dict[str, KnownType] = {}
     by_code: dict[str, KnownType] = {}
+    needs = all_needs()
     for row in EventType.objects.order_by("-pk"):
-        known = KnownType(row.pk, row.code, tuple(row.dimensions), tuple(row.values), row.is_ai_call)
+        known = KnownType(
+            row.pk,
+            row.code,
+            tuple(row.dimensions),
+            tuple(row.values),
+            row.is_ai_call,
+            needs.get(row.pk, NOTHING),
+        )
         by_code[row.code] = known
         by_alias.update(dict.fromkeys(row.aliases, known))
     return by_alias | by_code

@@ -18,6 +18,10 @@ from metering.models import EventIdentity
 COMPRESSION_LEVEL = 3
 
 
+class OutdatedError(Exception):
+    """The events were prepared by what no longer holds: prepare them again under the newest generation."""
+
+
 class Outcome(Enum):
     """What became of an event that was written."""
 
@@ -33,11 +37,13 @@ def write_events(
     source: str,
     api_key_id: int | None,
     received_at: datetime,
+    generation: int,
 ) -> list[Outcome]:
     """Write the events that are new, and say for each in turn whether it was.
 
     A known identity with the same content is a duplicate, with another content a conflict; neither is written. The
-    same goes for an event that comes twice among these. Runs in the caller's transaction.
+    same goes for an event that comes twice among these. Runs in the caller's transaction. Raises OutdatedError, and
+    writes nothing, when `generation`, under which they were prepared, is not the newest.
     """
     first: dict[bytes, PreparedEvent] = {}
     for each in prepared:
@@ -45,18 +51,25 @@ def write_events(
     if not first:
         return []
     columns = _columns(list(first.values()), series)
+    kept = _kept(list(first.values()))
     rows = run_statement(
         "ingest",
         {
             **columns,
+            **kept,
+            "generation": generation,
             "received_at": received_at,
             "source": source,
             "api_key_id": api_key_id,
             "count": len(first),
             "payload": pack(each.event.document() for each in first.values()),
         },
+        parts=("ingest_stats",) if kept else (),
     )
-    fresh = {identity.bytes for (identity,) in rows}
+    # The first row stands for the generation, the others for events.
+    if not rows:
+        raise OutdatedError
+    fresh = {identity.bytes for (identity,) in rows if identity is not None}
     known = _stored_bodies(first.keys() - fresh)
     outcomes, seen = [], set()
     for each in prepared:
@@ -109,6 +122,27 @@ def _columns(prepared: Sequence[PreparedEvent], series: Mapping[SeriesKey, int])
     for part in COST_PARTS:
         columns[f"{part}_cost"] = array_literal(each.costs.get(part) for each in prepared)
     return columns
+
+
+def _kept(prepared: Sequence[PreparedEvent]) -> dict[str, Any]:
+    """What is kept beside sums, one row per event and property; no columns at all when there are no rows."""
+    rows: list[tuple[int, int, Decimal | None, bool, str | None]] = []
+    names: dict[str, int] = {}
+    for position, each in enumerate(prepared):
+        for name, value in each.stats.items():
+            rows.append((position, names.setdefault(name, len(names) + 1), value, name in each.needs.kept, None))
+        for name, digest in each.uniques.items():
+            rows.append((position, names.setdefault(name, len(names) + 1), None, False, digest.hex()))
+    if not rows:
+        return {}
+    return {
+        "kept_names": list(names),
+        "kept_position": array_literal(row[0] for row in rows),
+        "kept_name": array_literal(row[1] for row in rows),
+        "kept_value": array_literal(row[2] for row in rows),
+        "kept_single": array_literal(int(row[3]) for row in rows),
+        "kept_hash": array_literal(row[4] for row in rows),
+    }
 
 
 def _stored_bodies(identities: Iterable[bytes]) -> dict[bytes, int]:

@@ -1,25 +1,37 @@
 """What happened and what it cost: meters, events, rollups, events that could not be taken, the cost book."""
 
+from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
 from metering.models.event import Event, EventBatch, EventIdentity
 from metering.models.event_type import EventType
 from metering.models.meter import Meter
 from metering.models.rejected_event import RejectedEvent
 from metering.models.series import Series
+from metering.models.timezone_change import TimezoneChange
 from metering.models.usage import UsageDay, UsageDelta
 from metering.models.usage_import import UsageImport
+from metering.models.usage_rebuild import IngestionChange, UsageRebuild
+from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatDelta, UsageUniqueDay
 
 __all__ = [
+    "ChangedUsage",
     "CostModel",
     "CostRate",
     "Event",
     "EventBatch",
     "EventIdentity",
     "EventType",
+    "IngestionChange",
     "Meter",
     "RejectedEvent",
     "Series",
+    "TimezoneChange",
+    "UsageAmountDay",
     "UsageDay",
     "UsageDelta",
     "UsageImport",
+    "UsageRebuild",
+    "UsageStatDay",
+    "UsageStatDelta",
+    "UsageUniqueDay",
 ]

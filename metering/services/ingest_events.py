@@ -14,8 +14,8 @@ from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.decoders import native
 from metering.ingest.prepare import PreparedEvent, prepare_event
 from metering.ingest.quarantine import keep_rejections
-from metering.ingest.resolve import find_customers, find_series, find_types
-from metering.ingest.write import Outcome, write_events
+from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
+from metering.ingest.write import Outcome, OutdatedError, write_events
 from metering.services.partitions import ensure_event_partitions
 
 Status = Literal["accepted", "duplicate", "rejected"]
@@ -79,25 +79,40 @@ def ingest_events(
     positions in the request, `events` fill the others in order. When this returns everything is committed, unless the
     caller has a transaction of its own.
     """
-    outcomes: list[PreparedEvent | EventError] = _prepare(events, received_at)
-    prepared = [each for each in outcomes if isinstance(each, PreparedEvent)]
-    series = find_series(each.series for each in prepared)
-    ensure_event_partitions(months={each.occurred_at.date() for each in prepared})
-    api_key_id = None if api_key is None else api_key.pk
-    with transaction.atomic():
-        written = iter(
-            write_events(prepared, series=series, source=source, api_key_id=api_key_id, received_at=received_at)
-        )
-        statuses = [next(written) if isinstance(outcome, PreparedEvent) else outcome for outcome in outcomes]
-        result, refused = _result(events, statuses, rejections)
-        if keep_rejected:
-            keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
-    return result
+    generation = current_generation()
+    while True:
+        outcomes = _prepare(events, received_at, generation)
+        prepared = [each for each in outcomes if isinstance(each, PreparedEvent)]
+        series = find_series(each.series for each in prepared)
+        ensure_event_partitions(months={each.occurred_at.date() for each in prepared})
+        api_key_id = None if api_key is None else api_key.pk
+        try:
+            with transaction.atomic():
+                written = iter(
+                    write_events(
+                        prepared,
+                        series=series,
+                        source=source,
+                        api_key_id=api_key_id,
+                        received_at=received_at,
+                        generation=generation,
+                    )
+                )
+                statuses = [next(written) if isinstance(outcome, PreparedEvent) else outcome for outcome in outcomes]
+                result, refused = _result(events, statuses, rejections)
+                if keep_rejected:
+                    keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
+            return result
+        except OutdatedError:
+            # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
+            generation = current_generation(afresh=True)
 
 
-def _prepare(events: Sequence[CanonicalEvent], received_at: datetime) -> list[PreparedEvent | EventError]:
-    customers = find_customers(event.customer for event in events)
-    types = find_types(event.type for event in events)
+def _prepare(
+    events: Sequence[CanonicalEvent], received_at: datetime, generation: int
+) -> list[PreparedEvent | EventError]:
+    customers = find_customers((event.customer for event in events), generation=generation)
+    types = find_types((event.type for event in events), generation=generation)
     book = current_book()
     now = timezone.now()
     outcomes: list[PreparedEvent | EventError] = []

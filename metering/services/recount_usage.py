@@ -1,26 +1,34 @@
 """Proves that the rollups are what the events say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 from customers.models import Customer
 from metering.database import run_statement
+from metering.event_texts import UniqueText, unique_texts
 from metering.measures import COST_COLUMNS, MEASURES
+from metering.models import Series, UsageStatDay, UsageStatDelta, UsageUniqueDay
+from metering.needs import Needs, all_needs
+from metering.services.rebuild_usage import count_parameters
 
 COLUMNS = ("events", "uncosted_events", *MEASURES, *COST_COLUMNS)
+STAT_COLUMNS = ("count", "minimum", "maximum", "latest_at", "latest", "total", "weighted")
+# No event is outside of these days.
+EARLIEST, LATEST = date(2014, 1, 1), date(2100, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageDifference:
-    """A sum of one series and day that is stored otherwise than its events add up to."""
+    """Something of one series and day that is stored otherwise than its events say; None where there is none."""
 
     series: int
     day: date
     column: str
-    stored: Decimal
-    counted: Decimal
+    stored: Decimal | None
+    counted: Decimal | None
 
 
 def recount_usage(*, customer: Customer | None = None, since: date | None = None) -> list[UsageDifference]:
@@ -28,14 +36,92 @@ def recount_usage(*, customer: Customer | None = None, since: date | None = None
 
     Changes nothing, and may run while usage comes in. `since` is a local day.
     """
-    rows = run_statement("recount", {"customer_id": None if customer is None else customer.pk, "since": since})
+    needs = all_needs()
     return [
-        UsageDifference(series, day, column, stored, counted)
-        for series, day, stored_sums, counted_sums in rows
-        for column, stored, counted in zip(COLUMNS, _sums(stored_sums), _sums(counted_sums), strict=True)
-        if stored != counted
+        *_sums_that_differ(customer, since),
+        *_stats_that_differ(customer, since, needs),
+        *_texts_that_differ(customer, since, needs),
     ]
+
+
+def _sums_that_differ(customer: Customer | None, since: date | None) -> Iterator[UsageDifference]:
+    rows = run_statement("recount", {"customer_id": None if customer is None else customer.pk, "since": since})
+    for series, day, stored_sums, counted_sums in rows:
+        for column, stored, counted in zip(COLUMNS, _sums(stored_sums), _sums(counted_sums), strict=True):
+            if stored != counted:
+                yield UsageDifference(series, day, column, stored, counted)
 
 
 def _sums(found: Sequence[Decimal] | None) -> Sequence[Decimal]:
     return found or [Decimal(0)] * len(COLUMNS)
+
+
+def _stats_that_differ(
+    customer: Customer | None, since: date | None, needs: dict[int, Needs]
+) -> Iterator[UsageDifference]:
+    if not needs and not UsageStatDay.objects.exists() and not UsageStatDelta.objects.exists():
+        return
+    rows = run_statement(
+        "recount_stats",
+        count_parameters(
+            needs,
+            customer_id=None if customer is None else customer.pk,
+            event_type_id=None,
+            start=since or EARLIEST,
+            end=LATEST,
+        ),
+        parts=("counted_stats",),
+    )
+    for series, day, name, stored_values, counted_values, amount in rows:
+        columns = STAT_COLUMNS if amount is None else (f"events of {amount.normalize():f}",)
+        found = False
+        for column, stored, counted in zip(columns, stored_values, counted_values, strict=True):
+            if stored != counted:
+                found = True
+                yield UsageDifference(series, day, f"{name} {column}", stored, counted)
+        if not found:
+            # Equal in everything but which of several events of the same microsecond and value is the last.
+            yield UsageDifference(series, day, f"{name} latest_key", stored_values[0], counted_values[0])
+
+
+def _texts_that_differ(
+    customer: Customer | None, since: date | None, needs: dict[int, Needs]
+) -> Iterator[UsageDifference]:
+    """Sets of texts that are larger or smaller than what the events have.
+
+    Stored ones and events are read one after the other. A text that came in between is no difference any more when both
+    are read again.
+    """
+    differing = _differing_texts(customer, since, needs)
+    if differing:
+        differing &= _differing_texts(customer, since, needs)
+    for series, day, name, text, is_stored in sorted(differing):
+        yield UsageDifference(series, day, f"{name} {text}", Decimal(is_stored), Decimal(not is_stored))
+
+
+def _differing_texts(
+    customer: Customer | None, since: date | None, needs: dict[int, Needs]
+) -> set[tuple[int, date, str, UUID, bool]]:
+    first = since or EARLIEST
+    stored = _stored_texts(customer, first)
+    counted = unique_texts(
+        customer_id=None if customer is None else customer.pk,
+        event_type_id=None,
+        needs=needs,
+        start=first,
+        end=LATEST,
+    )
+    return {(*row, row in stored) for row in stored ^ counted}
+
+
+def _stored_texts(customer: Customer | None, first: date) -> set[UniqueText]:
+    scope = {} if customer is None else {"series_id__in": Series.objects.filter(customer=customer).values("pk")}
+    # Unmerged rows before merged ones: what a merger moves in between is then seen twice, not missed.
+    deltas = UsageStatDelta.objects.filter(**scope, day__gte=first, uniques__isnull=False)
+    unmerged = {
+        (series, day, name, each)
+        for series, day, name, hashes in deltas.values_list("series_id", "day", "property", "uniques")
+        for each in hashes or ()
+    }
+    merged = UsageUniqueDay.objects.filter(**scope, day__gte=first)
+    return unmerged | set(merged.values_list("series_id", "day", "property", "hash"))

@@ -1,8 +1,13 @@
 -- Writes the events of one request that were never seen before: one statement, so that an event, its identity and its
 -- usage exist together or not at all. Returns the identities that are new; the others were accepted earlier.
 -- Identities go in in order, so that two requests with the same events wait for each other instead of deadlocking.
-WITH sent AS (
-    SELECT * FROM unnest(
+-- Nothing is written and no row returned when what events are prepared by has changed (metering_ingestion_changed):
+-- the tables are locked before this statement sees the rows of others, so it can't miss a change that it has waited for.
+WITH current AS (
+    SELECT WHERE %(generation)s::bigint = (SELECT coalesce(max(id), 0) FROM metering_ingestionchange)
+),
+sent AS (
+    SELECT t.* FROM current CROSS JOIN unnest(
         %(identity)s::uuid[], %(body)s::bigint[], %(key)s::uuid[], %(occurred_at)s::timestamptz[], %(day)s::date[],
         %(series_id)s::int[], %(position)s::int[], %(cost_state)s::smallint[],
         %(uncached_input)s::bigint[], %(cache_read)s::bigint[], %(cache_write_5m)s::bigint[],
@@ -73,4 +78,5 @@ deltas AS (
     FROM written
     GROUP BY series_id, day
 )
-SELECT identity FROM fresh
+-- part: ingest_stats
+SELECT NULL::uuid AS identity FROM current UNION ALL SELECT identity FROM fresh

@@ -1,10 +1,12 @@
--- The usage of one customer per series and local day: the merged sums and what is not merged yet, in one snapshot.
-WITH wanted AS (
+-- The usage of one customer per series: its days in order, each the text of a row, with semicolons between. Merged sums and
+-- what is not merged yet in one snapshot; whoever reads it adds up rows of the same day. A zero is nothing, and zeros behind
+-- the last digit are left out. One text per series costs a tenth of what as many rows with columns would.
+WITH wanted AS MATERIALIZED (
     SELECT s.id, t.code, s.dimensions
     FROM metering_series s JOIN metering_eventtype t ON t.id = s.event_type_id
     WHERE s.customer_id = %(customer_id)s
 ),
-parts AS (
+days AS (
     SELECT series_id, day, events, uncosted_events,
         uncached_input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input,
         visible_output, reasoning, audio_output, value_1, value_2, value_3, value_4,
@@ -21,24 +23,22 @@ parts AS (
     FROM metering_usagedelta
     WHERE series_id IN (SELECT id FROM wanted) AND day >= %(start)s AND day < %(end)s
 ),
-sums AS (
-    SELECT series_id, day, sum(events)::bigint AS events, sum(uncosted_events)::bigint AS uncosted_events,
-        sum(uncached_input) AS uncached_input, sum(cache_read) AS cache_read, sum(cache_write_5m) AS cache_write_5m,
-        sum(cache_write_1h) AS cache_write_1h, sum(audio_input) AS audio_input, sum(image_input) AS image_input,
-        sum(visible_output) AS visible_output, sum(reasoning) AS reasoning, sum(audio_output) AS audio_output,
-        sum(value_1) AS value_1, sum(value_2) AS value_2, sum(value_3) AS value_3, sum(value_4) AS value_4,
-        sum(uncached_input_cost) AS uncached_input_cost, sum(cache_read_cost) AS cache_read_cost,
-        sum(cache_write_5m_cost) AS cache_write_5m_cost, sum(cache_write_1h_cost) AS cache_write_1h_cost,
-        sum(audio_input_cost) AS audio_input_cost, sum(image_input_cost) AS image_input_cost,
-        sum(visible_output_cost) AS visible_output_cost, sum(reasoning_cost) AS reasoning_cost,
-        sum(audio_output_cost) AS audio_output_cost, sum(request_cost) AS request_cost
-    FROM parts
-    GROUP BY series_id, day
+texts AS (
+    SELECT series_id, string_agg(ROW(
+        day, events, uncosted_events,
+        trim_scale(nullif(uncached_input, 0)), trim_scale(nullif(cache_read, 0)),
+        trim_scale(nullif(cache_write_5m, 0)), trim_scale(nullif(cache_write_1h, 0)),
+        trim_scale(nullif(audio_input, 0)), trim_scale(nullif(image_input, 0)),
+        trim_scale(nullif(visible_output, 0)), trim_scale(nullif(reasoning, 0)), trim_scale(nullif(audio_output, 0)),
+        trim_scale(nullif(value_1, 0)), trim_scale(nullif(value_2, 0)),
+        trim_scale(nullif(value_3, 0)), trim_scale(nullif(value_4, 0)),
+        trim_scale(nullif(uncached_input_cost, 0)), trim_scale(nullif(cache_read_cost, 0)),
+        trim_scale(nullif(cache_write_5m_cost, 0)), trim_scale(nullif(cache_write_1h_cost, 0)),
+        trim_scale(nullif(audio_input_cost, 0)), trim_scale(nullif(image_input_cost, 0)),
+        trim_scale(nullif(visible_output_cost, 0)), trim_scale(nullif(reasoning_cost, 0)),
+        trim_scale(nullif(audio_output_cost, 0)), trim_scale(nullif(request_cost, 0))
+    )::text, ';' ORDER BY day) AS text
+    FROM days
+    GROUP BY series_id
 )
-SELECT series_id, code, dimensions, day, events, uncosted_events,
-    uncached_input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input,
-    visible_output, reasoning, audio_output, value_1, value_2, value_3, value_4,
-    uncached_input_cost, cache_read_cost, cache_write_5m_cost, cache_write_1h_cost, audio_input_cost,
-    image_input_cost, visible_output_cost, reasoning_cost, audio_output_cost, request_cost
-FROM sums JOIN wanted ON wanted.id = series_id
-ORDER BY series_id, day
+SELECT series_id, code, dimensions, text FROM texts JOIN wanted ON wanted.id = series_id ORDER BY series_id

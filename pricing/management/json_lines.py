@@ -30,7 +30,7 @@ class JsonLinesCommand(BaseCommand):
         try:
             self.stdout.write(dumps(answer))
         except UnicodeEncodeError:
-            # A terminal without these signs, or half a character in the id: JSON has escapes for them.
+            # A terminal without these signs: JSON has escapes for them.
             self.stdout.write(dumps(answer, is_ascii=True))
 
     def _answer_to(self, line: bytes) -> dict[str, Any]:

@@ -9,10 +9,20 @@ class Plan(models.Model):
     code = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
+    is_default = models.BooleanField(
+        "default plan",
+        default=False,
+        help_text="Customers whose first usage arrives without a subscription are put on its newest published version.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="pricing_plan_one_default"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -12,6 +12,13 @@ class ChargeModel(models.TextChoices):
     PER_UNIT = "per_unit", "Per unit"
     GRADUATED = "graduated", "Graduated tiers"
     VOLUME = "volume", "Volume tiers"
+    STAIRSTEP = "stairstep", "Stairstep"
+    PACKAGE = "package", "Package"
+    GRADUATED_PACKAGE = "graduated_package", "Graduated packages"
+    VOLUME_PACKAGE = "volume_package", "Volume packages"
+    PERCENTAGE = "percentage", "Percentage"
+    GRADUATED_PERCENTAGE = "graduated_percentage", "Graduated percentage"
+    COST_PLUS = "cost_plus", "Cost plus"
 
 
 class UnitRounding(models.TextChoices):
@@ -19,6 +26,16 @@ class UnitRounding(models.TextChoices):
     UP = "up", "Up"
     DOWN = "down", "Down"
     HALF_UP = "half_up", "Half up"
+
+
+class Recurrence(models.TextChoices):
+    RECURRING = "recurring", "Each period"
+    ONE_TIME = "one_time", "Once"
+
+
+class TierScope(models.TextChoices):
+    GROUP = "group", "Each line for itself"
+    ALL = "all", "All lines together"
 
 
 class Price(models.Model):
@@ -48,15 +65,46 @@ class Price(models.Model):
         models.CharField(max_length=64),
         default=list,
         blank=True,
-        help_text="Dimensions that get a line each. Tiers, included units, minimum and maximum count per line.",
+        help_text="Dimensions that get a line each.",
+    )
+    tier_scope = models.CharField(
+        "tiers count for",
+        max_length=8,
+        choices=TierScope,
+        default=TierScope.GROUP,
+        help_text="Whether tiers, included units, minimum and maximum count per line or over all of them.",
     )
     amount = AmountField(null=True, blank=True, help_text="The fixed fee per period.")
+    recurrence = models.CharField(
+        max_length=16, choices=Recurrence, default=Recurrence.RECURRING, help_text="How often a fixed fee is due."
+    )
     unit_price = UnitPriceField(null=True, blank=True)
     unit_scale = AmountField(
         default=1, validators=[MinValueValidator(0)], help_text="1000000 when prices are per million units."
     )
     unit_rounding = models.CharField(max_length=8, choices=UnitRounding, default=UnitRounding.NONE)
     included_units = AmountField(default=0, help_text="Free in each period, in scaled units.")
+    prorate_units = models.BooleanField(
+        default=False, help_text="Included units and tiers shrink with a period that is cut off."
+    )
+    package_size = AmountField(null=True, blank=True, help_text="How many units a package has.")
+    package_price = UnitPriceField(null=True, blank=True)
+    rounding = models.CharField(
+        "rounding of packages",
+        max_length=8,
+        choices=UnitRounding,
+        default=UnitRounding.UP,
+        help_text="What a package that is begun counts as.",
+    )
+    rate_percent = AmountField("rate", null=True, blank=True, help_text="Percent of the amount that the meter adds up.")
+    fixed_fee = AmountField(default=0, help_text="Due for each event, beside the percentage.")
+    free_events = models.PositiveBigIntegerField(
+        default=0, help_text="How many events of a period don't pay the fixed fee."
+    )
+    free_amount = AmountField(default=0, help_text="What is free of the percentage in each period.")
+    min_per_event = AmountField("minimum per event", null=True, blank=True)
+    max_per_event = AmountField("maximum per event", null=True, blank=True)
+    markup_percent = AmountField("markup", null=True, blank=True, help_text="Percent on top of the provider's cost.")
     minimum = AmountField(null=True, blank=True)
     maximum = AmountField(null=True, blank=True)
     flat_fee_at_zero = models.BooleanField(default=True, help_text="The first tier's flat fee is due without usage.")
@@ -67,7 +115,20 @@ class Price(models.Model):
             models.UniqueConstraint(fields=["plan_version", "key"], name="pricing_price_key"),
             choices_constraint("model", ChargeModel, name="pricing_price_model"),
             choices_constraint("unit_rounding", UnitRounding, name="pricing_price_unit_rounding"),
+            choices_constraint("rounding", UnitRounding, name="pricing_price_rounding"),
+            choices_constraint("recurrence", Recurrence, name="pricing_price_recurrence"),
+            choices_constraint("tier_scope", TierScope, name="pricing_price_tier_scope"),
             models.CheckConstraint(condition=models.Q(unit_scale__gt=0), name="pricing_price_unit_scale"),
+            models.CheckConstraint(
+                condition=models.Q(package_size__isnull=True) | models.Q(package_size__gt=0),
+                name="pricing_price_package_size",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(min_per_event__isnull=True)
+                | models.Q(max_per_event__isnull=True)
+                | models.Q(min_per_event__lte=models.F("max_per_event")),
+                name="pricing_price_per_event",
+            ),
             models.CheckConstraint(
                 condition=models.Q(minimum__isnull=True)
                 | models.Q(maximum__isnull=True)
@@ -86,12 +147,15 @@ class Price(models.Model):
 
 
 class PriceTier(models.Model):
-    """One step of a graduated or volume price. It begins where the one before ends, so no gap can be written."""
+    """One step of a price with tiers. It begins where the one before ends, so no gap can be written."""
 
     price = models.ForeignKey(Price, on_delete=models.CASCADE, related_name="tiers")
     up_to = AmountField(null=True, blank=True, help_text="Last unit of the tier; empty for no end.")
     unit_price = UnitPriceField(default=0)
     flat_fee = AmountField(default=0)
+    rate_percent = AmountField("rate", default=0, help_text="Percent of the part of the amount in the tier.")
+    package_size = AmountField(null=True, blank=True, help_text="How many units a package of the tier has.")
+    package_price = UnitPriceField(default=0)
 
     class Meta:
         ordering = [models.F("up_to").asc(nulls_last=True)]
@@ -100,6 +164,10 @@ class PriceTier(models.Model):
             models.CheckConstraint(
                 condition=models.Q(up_to__isnull=True) | models.Q(up_to__gt=0),
                 name="pricing_pricetier_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(package_size__isnull=True) | models.Q(package_size__gt=0),
+                name="pricing_pricetier_package_size",
             ),
         ]
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from amberflow.lib.errors import DomainError
 from metering.meters import measures_of
 from metering.models import Meter
-from pricing.documents import document_of, engine_price
+from pricing.documents import TIER_FIELDS, document_of, engine_price
 from pricing.engine.document import DocumentError
 from pricing.engine.price import Price as EnginePrice
 from pricing.engine.selection import find_ambiguities
@@ -36,7 +36,7 @@ def create_version(*, plan_id: int, note: str = "") -> PlanVersion:
         price._state.adding = True
         price.save()
         PriceTier.objects.bulk_create(
-            PriceTier(price=price, up_to=t.up_to, unit_price=t.unit_price, flat_fee=t.flat_fee) for t in tiers
+            PriceTier(price=price, **{field: getattr(tier, field) for field in TIER_FIELDS}) for tier in tiers
         )
     for example in examples_of(newest):
         add_example(plan_version=version, example=example)

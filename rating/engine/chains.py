@@ -23,7 +23,8 @@ CoveredRow = tuple[SeriesDay, Decimal]
 class Segment:
     """One price on the days [start, end) of the period; `rows` with the cost of each, in order of day and series.
 
-    `number` counts the segments of the price's key from 0.
+    `number` counts the versions of the price's key from 0. `goes_on`: what the segment before it counted counts on.
+    `is_only`: the price doesn't change inside the period.
     """
 
     entry: PriceInput
@@ -31,6 +32,8 @@ class Segment:
     start: date
     end: date
     rows: tuple[CoveredRow, ...]
+    goes_on: bool
+    is_only: bool
 
     @property
     def days(self) -> int:
@@ -69,19 +72,22 @@ def make_chains(inp: PeriodInput, prices: Sequence[PriceInput], covered: Iterabl
             rows[id(each.entry)].append((each, _group(each)))
     chains = []
     for versions in _by_key(inp, prices):
-        groups = {group for entry, _, _ in versions for _, group in rows[id(entry)]}
-        for group in sorted(groups) or [()]:
-            segments = tuple(
-                Segment(
-                    entry,
-                    number,
-                    start,
-                    end,
-                    _ordered(each for each, its_group in rows[id(entry)] if its_group == group),
+        for run in _comparable(versions):
+            groups = {group for version in run for _, group in rows[id(version.entry)]}
+            for group in sorted(groups) or [()]:
+                segments = (
+                    Segment(
+                        entry=version.entry,
+                        number=version.number,
+                        start=version.start,
+                        end=version.end,
+                        rows=_ordered(each for each, its_group in rows[id(version.entry)] if its_group == group),
+                        goes_on=version is not run[0],
+                        is_only=len(versions) == 1,
+                    )
+                    for version in run
                 )
-                for number, (entry, start, end) in enumerate(versions)
-            )
-            chains += [Chain(group, part) for part in _comparable(segments)]
+                chains.append(Chain(group, tuple(segments)))
     return chains
 
 
@@ -104,35 +110,48 @@ def _ordered(covered: Iterable[Covered]) -> tuple[CoveredRow, ...]:
     return tuple(pairs)
 
 
-def _by_key(inp: PeriodInput, prices: Sequence[PriceInput]) -> list[list[tuple[PriceInput, date, date]]]:
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One price of a key on its days inside the period; `number` counts those of the key from 0."""
+
+    entry: PriceInput
+    number: int
+    start: date
+    end: date
+
+
+def _by_key(inp: PeriodInput, prices: Sequence[PriceInput]) -> list[list[_Version]]:
     """The prices of each key with their days inside the period, in order of day; keys in the order of the plan."""
-    found: dict[str, list[tuple[PriceInput, date, date]]] = {}
+    found: dict[str, list[tuple[date, date, PriceInput]]] = {}
     for entry in prices:
         start = max(entry.starts or inp.period.start, inp.period.start)
         end = min(entry.ends or inp.period.end, inp.period.end)
         if start < end:
-            found.setdefault(entry.key, []).append((entry, start, end))
-    for key, versions in found.items():
-        versions.sort(key=lambda version: version[1])
-        for (_, _, end), (_, start, _) in pairwise(versions):
+            found.setdefault(entry.key, []).append((start, end, entry))
+    for key, windows in found.items():
+        windows.sort(key=lambda window: window[0])
+        for (_, end, _), (start, _, _) in pairwise(windows):
             if start < end:
                 raise RatingError(f"price {key!r} is there twice on {start}; give each price its own key or days.")
-    return list(found.values())
+    return [
+        [_Version(entry, number, start, end) for number, (start, end, entry) in enumerate(windows)]
+        for windows in found.values()
+    ]
 
 
-def _comparable(segments: tuple[Segment, ...]) -> list[tuple[Segment, ...]]:
-    """Runs of segments that count the same thing, so that counting can go on from one to the next."""
-    runs: list[list[Segment]] = []
-    for segment in segments:
-        if runs and _counted(runs[-1][-1]) == _counted(segment):
-            runs[-1].append(segment)
+def _comparable(versions: Sequence[_Version]) -> list[list[_Version]]:
+    """Runs of versions that count the same thing, so that counting can go on from one to the next."""
+    runs: list[list[_Version]] = []
+    for version in versions:
+        if runs and _counted(runs[-1][-1]) == _counted(version):
+            runs[-1].append(version)
         else:
-            runs.append([segment])
-    return [tuple(run) for run in runs]
+            runs.append([version])
+    return runs
 
 
-def _counted(segment: Segment) -> tuple[object, ...]:
-    price, meter = segment.entry.price, segment.entry.meter
+def _counted(version: _Version) -> tuple[object, ...]:
+    price, meter = version.entry.price, version.entry.meter
     if not CHARGE_MODELS[price.model].is_usage:
-        return (segment.number,)
+        return (version.number,)
     return (meter, price.unit_scale, price.group_by, price.tier_scope, price.model == "cost_plus")

@@ -60,7 +60,7 @@ def charge_chain(inp: PeriodInput, chain: Chain, window: Window) -> list[Charged
         only_cost = [
             pair
             for pair, quantity in zip(segment.rows, own, strict=True)
-            if not quantity and not (events_count and pair[0].events)
+            if pair[1] and not quantity and not (events_count and pair[0].events)
         ]
         counted = _Counted(used, before, until, total)
         lines += _usage_lines(inp, chain, segment, counted, only_cost)
@@ -119,7 +119,7 @@ def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
         )
         steps += (Step("times", text, amount, (("times", plain(entry.times)),)),)
     charged = replace(charged, quantity=entry.times, billable_quantity=entry.times, amount=amount, steps=steps)
-    minimum, maximum = _bounds(inp, segment, is_only=True)
+    minimum, maximum = _bounds(inp, segment)
     return ChargedLine(
         segment=segment,
         group=(),
@@ -138,7 +138,7 @@ def _usage_lines(
 ) -> list[ChargedLine]:
     price = _price_in(inp, segment.entry.price)
     charged = _charge_segment(inp, price, segment, counted)
-    minimum, maximum = _bounds(inp, segment, is_only=len(chain.segments) == 1)
+    minimum, maximum = _bounds(inp, segment)
 
     def gross_at(other: Price) -> Sequence[Decimal]:
         if not counted.used:
@@ -175,7 +175,7 @@ def _usage_lines(
         without_units=amount_without,
         at_price=gross_at,
     )
-    if price.tier_scope == "all" and price.group_by and (counted.used or only_cost):
+    if price.tier_scope == "all" and price.group_by and counted.used:
         return _by_group(line, counted)
     return [line]
 
@@ -187,7 +187,7 @@ def _charge_segment(inp: PeriodInput, price: Price, segment: Segment, counted: _
     currency = price.currency
     if CHARGE_MODELS[price.model].is_whole_quantity:
         charged = charge(price, counted.total, unit=unit)
-        if counted.quantity == counted.total.quantity and not segment.number:
+        if counted.quantity == counted.total.quantity and not segment.goes_on:
             return charged
         amount = _amount_of(price, segment, counted)
         text = (
@@ -197,7 +197,7 @@ def _charge_segment(inp: PeriodInput, price: Price, segment: Segment, counted: _
         step = Step("part_of_period", text, amount, (("quantity", plain(counted.quantity)),))
         return replace(charged, quantity=counted.quantity, amount=amount, steps=(*charged.steps, step))
     charged = charge(price, counted.until, unit=unit)
-    if not segment.number:
+    if not segment.goes_on:
         return charged
     earlier = list_amount(price, counted.before)
     amount = charged.amount - earlier
@@ -220,9 +220,9 @@ def _amount_of(price: Price, segment: Segment, counted: _Counted) -> Decimal:
         whole = list_amount(price, counted.total)
         if counted.total.quantity:
             return whole * (counted.until.quantity - counted.before.quantity) / counted.total.quantity
-        return whole if not segment.number else ZERO
+        return ZERO if segment.goes_on else whole
     until = list_amount(price, counted.until)
-    return until if not segment.number else until - list_amount(price, counted.before)
+    return until - list_amount(price, counted.before) if segment.goes_on else until
 
 
 def _gross(price: Price, segment: Segment, counted: _Counted, amount: Decimal) -> list[Decimal]:
@@ -233,7 +233,7 @@ def _gross(price: Price, segment: Segment, counted: _Counted, amount: Decimal) -
         round_to_places(amount),
         stat=segment.entry.meter.stat,
         before=counted.before,
-        already=ZERO if not segment.number else round_to_places(list_amount(price, counted.before)),
+        already=round_to_places(list_amount(price, counted.before)) if segment.goes_on else ZERO,
     )
 
 
@@ -296,12 +296,12 @@ def _price_in(inp: PeriodInput, price: Price) -> Price:
     return prorated(price, inp.period.days, inp.period.full_days) if price.prorate_units else price
 
 
-def _bounds(inp: PeriodInput, segment: Segment, *, is_only: bool) -> tuple[Decimal | None, Decimal | None]:
+def _bounds(inp: PeriodInput, segment: Segment) -> tuple[Decimal | None, Decimal | None]:
     """Minimum and maximum; those of a price that holds for a part of the period only are that part of them."""
     price = segment.entry.price
     free = (min(max(inp.trial_ends, segment.start), segment.end) - segment.start).days if inp.trial_ends else 0
     days = segment.days - free
-    whole = segment.days if is_only else inp.period.days
+    whole = segment.days if segment.is_only else inp.period.days
     if days == whole:
         return price.minimum, price.maximum
     return tuple(None if bound is None else bound * days / whole for bound in (price.minimum, price.maximum))  # type: ignore[return-value]

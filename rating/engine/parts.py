@@ -1,6 +1,6 @@
 """The parts of a future line, column by column: where each belongs, and its share of the list amount."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,11 +25,14 @@ class Parts:
 
     def chosen(self, positions: Sequence[int]) -> "Parts":
         """The parts at those positions."""
-        return Parts(*([column[position] for position in positions] for column in self.columns()))
-
-    def columns(self) -> Iterator[Sequence[object]]:
-        """The columns in their order."""
-        yield from (self.series, self.dims, self.days, self.quantities, self.gross, self.costs)
+        return Parts(
+            series=[self.series[position] for position in positions],
+            dims=[self.dims[position] for position in positions],
+            days=[self.days[position] for position in positions],
+            quantities=[self.quantities[position] for position in positions],
+            gross=[self.gross[position] for position in positions],
+            costs=[self.costs[position] for position in positions],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,8 @@ def _bounded(
         total = sum(lefts, ZERO)
         raised = total if minimum is None else max(total, minimum)
         limited = raised if maximum is None else min(raised, maximum)
-        changes = split(round_to_places(limited - total), lefts)
+        weights = lefts if any(lefts) else [Decimal(len(lines[position].parts.days)) for position in positions]
+        changes = split(round_to_places(limited - total), weights)
         for position, left, change in zip(positions, lefts, changes, strict=True):
             bounds[position] = (left + change if change > 0 else None, left + change if change < 0 else None)
     for left_of, (lowest, highest) in zip(discounted, bounds, strict=True):
@@ -201,7 +202,16 @@ def _slices(line: ChargedLine, discounts: Sequence[Decimal], adjustment: Decimal
     slices = [
         Slice(series, dims, day, quantity, gross, discount, change, net + change, cost)
         for series, dims, day, quantity, gross, cost, discount, change, net in zip(
-            *parts.columns(), discounts, adjustments, nets, strict=True
+            parts.series,
+            parts.dims,
+            parts.days,
+            parts.quantities,
+            parts.gross,
+            parts.costs,
+            discounts,
+            adjustments,
+            nets,
+            strict=True,
         )
         # Days of the period with nothing due are left out; they are here if there is only cost.
         if series is not None or gross or change

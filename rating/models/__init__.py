@@ -3,7 +3,20 @@
 from rating.models.billing_period import BillingPeriod
 from rating.models.exchange_rate import ExchangeRate
 from rating.models.late_usage import LateUsage
-from rating.models.rated_line import RatedLine, Slice
+from rating.models.line_credit import LineCredit
+from rating.models.rated_line import RatedLine, SeriesSlices, Slice
+from rating.models.touched_period import TouchedPeriod
 from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
 
-__all__ = ["BillingPeriod", "ExchangeRate", "LateUsage", "RatedLine", "Slice", "UnbilledCost", "UnpricedUsage"]
+__all__ = [
+    "BillingPeriod",
+    "ExchangeRate",
+    "LateUsage",
+    "LineCredit",
+    "RatedLine",
+    "SeriesSlices",
+    "Slice",
+    "TouchedPeriod",
+    "UnbilledCost",
+    "UnpricedUsage",
+]

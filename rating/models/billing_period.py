@@ -21,6 +21,15 @@ class BillingPeriod(models.Model):
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     input_digest = models.CharField(max_length=64, blank=True, help_text="Of everything the last rating read.")
+    needs_rating = models.BooleanField(
+        default=True, editable=False, help_text="Usage that the period may read changed since it was rated."
+    )
+    needs_draft = models.BooleanField(
+        default=True, editable=False, help_text="Its lines changed since its draft was brought up to date."
+    )
+    terms_stamp = models.CharField(
+        max_length=32, blank=True, editable=False, help_text="Of the terms as they stood at the last rating."
+    )
     problem = models.TextField(blank=True, help_text="Why the last rating failed; empty when it did not.")
     rated_at = models.DateTimeField(null=True)
     frozen_at = models.DateTimeField(null=True)
@@ -32,6 +41,10 @@ class BillingPeriod(models.Model):
 
     class Meta:
         ordering = ["subscription_id", "start_date"]
+        indexes = [
+            # What a billing run looks at: a period or two per subscription, however long it runs.
+            models.Index(fields=["subscription"], condition=models.Q(frozen_at=None), name="rating_billingperiod_open"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["subscription", "start_date"], name="rating_billingperiod_start"),
             models.CheckConstraint(

@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from amberflow.model_fields import AmountField, CostField, CurrencyField
@@ -15,7 +16,9 @@ class RatedLine(models.Model):
 
     period = models.ForeignKey(BillingPeriod, on_delete=models.CASCADE, related_name="lines")
     key = models.TextField(help_text="Price and group; the same for the same line of every rating.")
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
+    price = models.ForeignKey(
+        Price, on_delete=models.PROTECT, null=True, related_name="+", help_text="Empty for what no price charges."
+    )
     name = models.CharField(max_length=120)
     group = models.JSONField(default=dict)
     position = models.PositiveIntegerField()
@@ -28,6 +31,12 @@ class RatedLine(models.Model):
     amount = AmountField(help_text="Rounded to the currency's minor unit.")
     cost = CostField(help_text="In the invoice's currency.")
     explanation = models.JSONField()
+    digest = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Of the line and its slices: the same is not written again.",
+    )
 
     class Meta:
         ordering = ["period_id", "position"]
@@ -37,11 +46,40 @@ class RatedLine(models.Model):
         return self.name
 
 
-class Slice(models.Model):
-    """The part of a rated line that belongs to one day and one series (none for a fixed fee)."""
+class SeriesSlices(models.Model):
+    """The slices of one line and one series (none for a fixed fee), day by day in arrays of equal length.
 
-    line = models.ForeignKey(RatedLine, on_delete=models.CASCADE, related_name="slices")
+    A thirtieth of the rows that single slices would be, and a thirtieth of their keys to check. An array that would
+    hold only zeros is null. `Slice` shows them one by one; net is worked out there and can't contradict the others.
+    """
+
+    line = models.ForeignKey(RatedLine, on_delete=models.CASCADE, related_name="series_slices", db_index=False)
     series = models.ForeignKey(Series, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    days = ArrayField(models.DateField())
+    quantity = ArrayField(AmountField(), null=True)
+    gross = ArrayField(AmountField(), null=True)
+    discount = ArrayField(AmountField(), null=True)
+    adjustment = ArrayField(AmountField(), null=True)
+    cost = ArrayField(CostField(), null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["line", "series"], nulls_distinct=False, name="rating_seriesslices_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{len(self.days)} days of series {self.series_id}"
+
+
+class Slice(models.Model):
+    """The part of a rated line that belongs to one day and one series (none for a fixed fee). A view: only read it.
+
+    net = gross - discount + adjustment. To read a range of days fast, filter by the lines' periods too.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    line = models.ForeignKey(RatedLine, on_delete=models.DO_NOTHING, related_name="slices")
+    series = models.ForeignKey(Series, on_delete=models.DO_NOTHING, null=True, related_name="+")
     day = models.DateField()
     quantity = AmountField()
     gross = AmountField()
@@ -51,15 +89,8 @@ class Slice(models.Model):
     cost = CostField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["line", "series", "day"], nulls_distinct=False, name="rating_slice_key"),
-            models.CheckConstraint(
-                condition=models.Q(net=models.F("gross") - models.F("discount") + models.F("adjustment")),
-                name="rating_slice_net",
-            ),
-        ]
-        # The margin of a time range reads slices by day.
-        indexes = [models.Index(fields=["day"], name="rating_slice_day")]
+        managed = False
+        db_table = "rating_slice"
 
     def __str__(self) -> str:
         return f"{self.day}"

@@ -10,10 +10,12 @@ from django.db import transaction
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import use_money_context
+from metering.services.merge_usage import merge_usage
 from rating.engine.inputs import PeriodInput
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
-from rating.models import BillingPeriod, LateUsage
+from rating.models import BillingPeriod, LateUsage, TouchedPeriod
+from rating.services.due import note_changed_usage
 from rating.services.inputs import encode_input, input_digest, period_input
 
 WATCHED_FOR = timedelta(days=400)
@@ -50,29 +52,37 @@ def rate_frozen_period(*, period: BillingPeriod) -> RatedPeriod:
 
 
 def find_late_usage(*, now: datetime) -> int:
-    """Compare the periods frozen lately with today's usage and keep each difference; returns how many there are."""
-    found = 0
-    watched = BillingPeriod.objects.filter(frozen_at__gte=now - WATCHED_FOR).select_related(
-        "subscription__customer", "subscription__plan_version"
-    )
-    for period in watched.iterator():
-        found += _notice(period, now)
-    return found
+    """Compare the frozen periods whose usage was touched since, and keep each difference that is not dismissed.
+
+    Returns how many there are of periods frozen lately. A period that nothing touched is not read.
+    """
+    merge_usage()
+    note_changed_usage()
+    lately = now - WATCHED_FOR
+    touched = TouchedPeriod.objects.filter(period__frozen_at__gte=lately).order_by("pk")
+    for period_id in list(touched.values_list("pk", flat=True)):
+        _notice(period_id, now)
+    return LateUsage.objects.filter(period__frozen_at__gte=lately, dismissed_at=None).count()
 
 
 @transaction.atomic
 @use_money_context()
-def _notice(period: BillingPeriod, now: datetime) -> bool:
+def _notice(period_id: int, now: datetime) -> None:
+    # The mark goes first, so that usage which comes while this one is looked at leaves a new one.
+    TouchedPeriod.objects.filter(pk=period_id).delete()
+    period = BillingPeriod.objects.select_related("subscription__customer", "subscription__plan_version").get(
+        pk=period_id
+    )
     current, frozen = period_input(period=period), frozen_input(period=period)
     # Only usage counts here: a discount that was added later is no late usage.
     if current.series_days == frozen.series_days:
         LateUsage.objects.filter(period=period).delete()
-        return False
+        return
     late = replace(frozen, series_days=current.series_days)
     digest = input_digest(late)
     known = LateUsage.objects.filter(period=period).first()
     if known is not None and known.input_digest == digest:
-        return known.dismissed_at is None
+        return
     before, after = rate_period(frozen), rate_period(late)
     LateUsage.objects.update_or_create(
         period=period,
@@ -86,7 +96,6 @@ def _notice(period: BillingPeriod, now: datetime) -> bool:
             "dismissed_reason": "",
         },
     )
-    return True
 
 
 def _events(inp: PeriodInput) -> int:

@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from amberflow.lib.errors import DomainError
 from invoicing.models import Invoice, InvoiceEvent, InvoiceLine, NumberSequence
 from invoicing.services.finalize import finalize_invoice
-from rating.models import RatedLine, Slice
+from rating.models import RatedLine, SeriesSlices
 from tests.invoicing.company import AFTER_JULY, IN_JULY
 
 END_OF_JULY = datetime(2026, 8, 1, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_the_database_refuses_changes_of_all_that_a_final_invoice_rests_on(draft
         lambda: InvoiceLine.objects.filter(position=2).update(amount_minor=1),
         lambda: InvoiceLine.objects.filter(position=2).delete(),
         lambda: RatedLine.objects.update(amount=1),
-        lambda: Slice.objects.all().delete(),
+        lambda: SeriesSlices.objects.all().delete(),
         lambda: InvoiceEvent.objects.update(text="nothing happened"),
         lambda: InvoiceEvent.objects.all().delete(),
         lambda: Invoice.objects.all().delete(),

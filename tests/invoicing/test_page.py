@@ -9,6 +9,7 @@ from django.test import Client
 
 from invoicing.models import Invoice
 from invoicing.page import page_of
+from invoicing.services.credits import grant_credits
 from invoicing.services.finalize import finalize_invoice
 from invoicing.services.links import rotate_link
 from invoicing.services.payment import record_payment
@@ -199,3 +200,38 @@ def test_numbers_are_written_for_people():
     assert day_range(date(2026, 7, 15), date(2026, 8, 14)) == "15 July – 14 August 2026"
     assert day_range(date(2026, 12, 31), date(2027, 1, 30)) == "31 December 2026 – 30 January 2027"
     assert day_range(date(2026, 7, 1), date(2026, 7, 1)) == "1 July 2026"
+
+
+def give(customer, amount, kind, name):
+    grant_credits(
+        customer_id=customer.pk,
+        kind=kind,
+        name=name,
+        amount=Decimal(amount),
+        currency="USD",
+        effective_on=date(2026, 7, 1),
+        reason="internal words",
+        now=AFTER_JULY,
+    )
+
+
+def test_credits_show_on_the_lines_and_below_them(draft):
+    give(draft.customer, "25", "promotional", "Welcome")
+    give(draft.customer, "10", "paid", "Prepaid")
+    invoice = finalize_invoice(invoice_id=draft.pk, now=AFTER_JULY)
+    text = text_of(invoice)
+    # 25.00 of Welcome: 20.00 for the fee and 5.00 for alpha; 8.00 of Prepaid for the rest of alpha, 2.00 for beta.
+    assert "Platform fee Credit Welcome: 20.00 USD" in text
+    assert "Pages read (model: alpha) Credit Welcome: 5.00 USD Credit Prepaid: 8.00 USD" in text
+    assert "Subtotal $39.50 USD Credit Welcome −$25.00 USD Credit Prepaid −$10.00 USD Total $4.50 USD" in text
+    assert (
+        "Billed: $6.50 USD Credit Prepaid (paid) with 2.00 USD: 2.00 USD off the 6.50 USD to pay; 0.00 USD of it left "
+        "Left to pay: $4.50 USD"
+    ) in text
+    assert "internal words" not in text
+
+
+def test_without_credits_nothing_is_said_of_them(invoice):
+    text = text_of(invoice)
+    assert "Credit" not in text
+    assert "Subtotal" not in text

@@ -45,8 +45,8 @@ def test_a_final_invoice_is_reproduced(invoice):
     ("sql", "said"),
     [
         ("UPDATE rating_ratedline SET amount = 9 WHERE key = 'base'", "line base: amount is stored as 9.000000000000"),
-        ("UPDATE rating_slice SET cost = cost + 1 WHERE cost > 0", "cost is stored as 5.125"),
-        ("DELETE FROM rating_slice WHERE cost > 0", "line pages?model=alpha: slice 2026-07-03 series"),
+        ("UPDATE rating_seriesslices SET cost = '{5.125}' WHERE cost IS NOT NULL", "cost is stored as 5.125"),
+        ("DELETE FROM rating_seriesslices WHERE cost IS NOT NULL", "line pages?model=alpha: slice 2026-07-03 series"),
         ("UPDATE invoicing_invoice SET total_minor = 1", "invoice: total_minor is stored as 1, computed as 3457"),
         (
             "UPDATE invoicing_invoiceline SET amount_minor = 1 WHERE position = 2",

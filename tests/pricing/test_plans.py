@@ -53,6 +53,8 @@ def test_a_stored_price_gives_its_document_back(version):
         "meter": "output_tokens",
         "unit_scale": "1",
         "unit_rounding": "none",
+        "prorate_units": False,
+        "tier_scope": "group",
         "included_units": "0",
         "filter": {"model": ["gpt-4o"]},
         "flat_fee_at_zero": True,

@@ -15,7 +15,16 @@ from pricing.documents import add_price
 from pricing.models import Discount
 from pricing.services.plans import create_plan, publish_version
 from pricing.services.subscriptions import create_subscription
-from rating.models import BillingPeriod, ExchangeRate, LateUsage, RatedLine, Slice, UnbilledCost, UnpricedUsage
+from rating.models import (
+    BillingPeriod,
+    ExchangeRate,
+    LateUsage,
+    RatedLine,
+    SeriesSlices,
+    Slice,
+    UnbilledCost,
+    UnpricedUsage,
+)
 from rating.services.freeze import find_late_usage, freeze_period, rate_frozen_period
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import compute_period, rate_billing_period
@@ -190,8 +199,8 @@ def test_a_frozen_period_is_left_alone_by_every_path(period, customer, event_typ
     line = RatedLine.objects.get(period=period, key="output")
     for change in (
         lambda: RatedLine.objects.filter(pk=line.pk).update(amount=1),
-        lambda: Slice.objects.filter(line=line).delete(),
-        lambda: Slice.objects.filter(line=line).update(net=0, gross=0, discount=0, adjustment=0),
+        lambda: SeriesSlices.objects.filter(line=line).delete(),
+        lambda: SeriesSlices.objects.filter(line=line).update(gross=None),
         lambda: BillingPeriod.objects.filter(pk=period.pk).update(end_date=date(2026, 3, 1)),
         lambda: BillingPeriod.objects.filter(pk=period.pk).update(frozen_at=None),
         lambda: RatedLine.objects.create(

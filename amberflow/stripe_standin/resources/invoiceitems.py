@@ -82,7 +82,7 @@ def build(api: Api, params: Form) -> Obj:
             "customer": customer["id"],
             "date": api.now,
             "description": params.get("description"),
-            "discountable": params.get("discountable", amount > 0),
+            "discountable": params.get("discountable", amount >= 0),
             "discounts": [],
             "invoice": None,
             "metadata": without_blanks(params.get("metadata")),

@@ -34,8 +34,8 @@ class ChargeModel:
     default; `tier_fields` the fields of its tiers beside `up_to`. `is_usage`: it charges a meter's usage, else a fee
     per period. `by_running_total`: later units may cost something else than earlier ones, so each day gets what its
     own usage added; otherwise days share pro rata. `is_whole_quantity`: the quantity of the whole period decides what
-    each unit costs, so that a part of the period can't be charged before the rest is known. `parts` takes the price and billable usage (quantity not
-    negative, units converted); the amount is the sum of the parts.
+    each unit costs, so that a part of the period can't be charged before the rest is known. `parts` takes the price
+    and billable usage (quantity not negative, units converted); the amount is the sum of the parts.
     """
 
     name: str

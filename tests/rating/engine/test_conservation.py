@@ -162,7 +162,8 @@ def check_keys_are_unique_and_explanations_are_json(inp, rated):
 
 def check_lines_are_there_for_a_reason(inp, rated):
     for line in rated.lines:
-        assert line.list_amount or line.amount or line.cost or any(part.quantity for part in line.slices)
+        charges_events = line.price_key and line.explanation["price"].get("fixed_fee", "0") != "0"
+        assert line.list_amount or line.amount or line.cost or charges_events or any(p.quantity for p in line.slices)
 
 
 CHECKS = (

@@ -9,7 +9,7 @@ from amberflow.sql_migrations import read_sql
 class Migration(migrations.Migration):
     dependencies = [
         ("metering", "0003_rate_editions_and_uncosted_days"),
-        ("pricing", "0002_published_is_final"),
+        ("pricing", "0005_redemptions_stay"),
     ]
 
     operations = [

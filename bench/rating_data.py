@@ -1,0 +1,108 @@
+"""Makes the customers, plans and usage that rating is measured on, in the database that Django is connected to."""
+
+from datetime import date
+
+from django.db import connection
+
+from metering.models import EventType, Meter
+from pricing.documents import add_price
+from pricing.models import PlanVersion
+from pricing.services.plans import create_plan, publish_version
+
+MONTH = date(2026, 3, 1)
+MONTH_END = date(2026, 4, 1)
+MODELS, FEATURES = 10, 10
+MILLION = {"meter": "tokens", "unit_scale": "1000000"}
+TIERS = [
+    {"up_to": "5", "unit_price": "3.1"},
+    {"up_to": "50", "unit_price": "2.7", "flat_fee": "1"},
+    {"up_to": None, "unit_price": "2.3"},
+]
+
+# Five usage prices of different models; the filters share out the series, a fifth for each. And a fee.
+PRICES = (
+    ("platform", {"model": "flat", "amount": "99"}),
+    ("graduated", {"model": "graduated", "tiers": TIERS, **MILLION}),
+    ("volume", {"model": "volume", "tiers": TIERS, **MILLION}),
+    ("per-unit", {"model": "per_unit", "unit_price": "2.9", "included_units": "2", **MILLION}),
+    ("grouped", {"model": "graduated", "tiers": TIERS, "group_by": ["model"], **MILLION}),
+    ("minimum", {"model": "per_unit", "unit_price": "0.01", "minimum": "25", **MILLION}),
+)
+
+
+def make_plan() -> PlanVersion:
+    """The published plan that all customers are on."""
+    event_type = EventType.objects.create(
+        code="llm_call", name="AI call", dimensions=["provider", "model", "feature"], is_ai_call=True
+    )
+    Meter.objects.create(
+        code="tokens", name="Tokens", event_type=event_type, value_property="total_tokens", unit="token"
+    )
+    version = create_plan(code="bench", name="Bench")
+    usage = 0
+    for key, document in PRICES:
+        if "meter" in document:
+            document = {**document, "filter": {"model": [f"model-{2 * usage}", f"model-{2 * usage + 1}"]}}
+            usage += 1
+        add_price(plan_version=version, key=key, name=key.title(), document=document)
+    return publish_version(version_id=version.pk)
+
+
+def add_customers(*, plan_version: PlanVersion, prefix: str, customers: int, series: int) -> None:
+    """Customers on the plan since the month began, each with as many series as said, all used on each day of it."""
+    names = {
+        "prefix": prefix,
+        "customers": customers,
+        "series": series,
+        "version": plan_version.pk,
+        "start": MONTH,
+        "end": MONTH_END,
+        "models": MODELS,
+        "features": FEATURES,
+    }
+    with connection.cursor() as cursor:
+        for statement in STATEMENTS:
+            cursor.execute(statement, names)
+        cursor.execute("ANALYZE")
+
+
+# Only what rating reads; the numbers differ from row to row.
+STATEMENTS = (
+    """
+    INSERT INTO customers_customer (external_id, name, email, address, tax_id, timezone, stripe_customer_id, created_at)
+    SELECT %(prefix)s || n, %(prefix)s || n, '', '', '', 'UTC', '', now() FROM generate_series(1, %(customers)s) n
+    """,
+    """
+    INSERT INTO metering_series (customer_id, event_type_id, dimensions, digest, created_at)
+    SELECT c.id, t.id, jsonb_build_object(
+        'provider', 'p', 'model', 'model-' || (n %% %(models)s), 'feature', 'feature-' || (n / %(models)s)
+    ), gen_random_uuid(), now()
+    FROM customers_customer c, metering_eventtype t, generate_series(0, %(series)s - 1) n
+    WHERE c.external_id LIKE %(prefix)s || '%%'
+    """,
+    """
+    INSERT INTO metering_usageday (
+        series_id, day, events, uncosted_events,
+        uncached_input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input,
+        visible_output, reasoning, audio_output, value_1, value_2, value_3, value_4,
+        uncached_input_cost, cache_read_cost, cache_write_5m_cost, cache_write_1h_cost, audio_input_cost,
+        image_input_cost, visible_output_cost, reasoning_cost, audio_output_cost, request_cost
+    )
+    SELECT s.id, d::date, 40 + n %% 17, 0, 20000 + n %% 7001, 9000 + n %% 4003, 0, 0, 0, 0, 3000 + n %% 2003, 0, 0,
+        0, 0, 0, 0,
+        (20000 + n %% 7001) * 0.0000025, (9000 + n %% 4003) * 0.00000125, 0, 0, 0, 0,
+        (3000 + n %% 2003) * 0.00001, 0, 0, 0
+    FROM metering_series s JOIN customers_customer c ON c.id = s.customer_id
+    CROSS JOIN generate_series(%(start)s::date, %(end)s::date - 1, interval '1 day') d
+    CROSS JOIN LATERAL (SELECT s.id * 7919 + extract(day FROM d)::int * 104729) AS x(n)
+    WHERE c.external_id LIKE %(prefix)s || '%%'
+    ORDER BY s.id, d
+    """,
+    """
+    INSERT INTO pricing_subscription (
+        customer_id, plan_version_id, billing_cycle, interval, interval_count, starts_on, auto_finalize, created_at
+    )
+    SELECT id, %(version)s, 'calendar', 'month', 1, %(start)s, true, now()
+    FROM customers_customer WHERE external_id LIKE %(prefix)s || '%%'
+    """,
+)

@@ -1,0 +1,4 @@
+DROP TRIGGER metering_usageday_changed_insert ON metering_usageday;
+DROP TRIGGER metering_usageday_changed_update ON metering_usageday;
+DROP TRIGGER metering_usageday_changed_delete ON metering_usageday;
+DROP FUNCTION metering_mark_changed_usage();

@@ -1,0 +1,43 @@
+-- Moves events to other local days, and their sums with them: the days that they leave get them negative, the others get
+-- them positive, in the statement that changes the events. An event that is no longer on the day that was read is left
+-- alone; one whose cost is filled in at this moment moves with that cost.
+WITH sent AS (
+    SELECT * FROM unnest(%(key)s::uuid[], %(old_day)s::date[], %(new_day)s::date[]) AS t (key, old_day, new_day)
+),
+moved AS (
+    UPDATE metering_event AS e SET day = sent.new_day
+    FROM sent
+    WHERE e.key = sent.key AND e.day = sent.old_day
+    RETURNING e.*, sent.old_day
+),
+sides AS (
+    SELECT moved.*, old_day AS on_day, -1 AS sign FROM moved
+    UNION ALL
+    SELECT moved.*, day AS on_day, 1 AS sign FROM moved
+),
+deltas AS (
+    INSERT INTO metering_usagedelta (
+        series_id, day, events, uncosted_events,
+        uncached_input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input,
+        visible_output, reasoning, audio_output, value_1, value_2, value_3, value_4,
+        uncached_input_cost, cache_read_cost, cache_write_5m_cost, cache_write_1h_cost, audio_input_cost,
+        image_input_cost, visible_output_cost, reasoning_cost, audio_output_cost, request_cost
+    )
+    SELECT
+        series_id, on_day, sum(sign), coalesce(sum(sign) FILTER (WHERE cost_state = 2), 0),
+        coalesce(sum(sign * uncached_input), 0), coalesce(sum(sign * cache_read), 0),
+        coalesce(sum(sign * cache_write_5m), 0), coalesce(sum(sign * cache_write_1h), 0),
+        coalesce(sum(sign * audio_input), 0), coalesce(sum(sign * image_input), 0),
+        coalesce(sum(sign * visible_output), 0), coalesce(sum(sign * reasoning), 0),
+        coalesce(sum(sign * audio_output), 0),
+        coalesce(sum(sign * value_1), 0), coalesce(sum(sign * value_2), 0), coalesce(sum(sign * value_3), 0),
+        coalesce(sum(sign * value_4), 0),
+        coalesce(sum(sign * uncached_input_cost), 0), coalesce(sum(sign * cache_read_cost), 0),
+        coalesce(sum(sign * cache_write_5m_cost), 0), coalesce(sum(sign * cache_write_1h_cost), 0),
+        coalesce(sum(sign * audio_input_cost), 0), coalesce(sum(sign * image_input_cost), 0),
+        coalesce(sum(sign * visible_output_cost), 0), coalesce(sum(sign * reasoning_cost), 0),
+        coalesce(sum(sign * audio_output_cost), 0), coalesce(sum(sign * request_cost), 0)
+    FROM sides
+    GROUP BY series_id, on_day
+)
+SELECT count(*) FROM moved

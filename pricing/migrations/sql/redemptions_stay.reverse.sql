@@ -1,0 +1,2 @@
+DROP TRIGGER pricing_redemption_stays ON pricing_redemption;
+DROP FUNCTION pricing_redemption_guard();

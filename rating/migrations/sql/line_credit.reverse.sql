@@ -1,0 +1,5 @@
+DROP TRIGGER rating_linecredit_frozen_insert ON rating_linecredit;
+DROP TRIGGER rating_linecredit_frozen_delete ON rating_linecredit;
+DROP TRIGGER rating_linecredit_frozen_update ON rating_linecredit;
+DROP TRIGGER rating_linecredit_frozen_moved ON rating_linecredit;
+DROP FUNCTION rating_linecredit_guard();

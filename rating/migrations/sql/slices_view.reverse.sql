@@ -1,0 +1,6 @@
+DROP TRIGGER rating_seriesslices_frozen_insert ON rating_seriesslices;
+DROP TRIGGER rating_seriesslices_frozen_delete ON rating_seriesslices;
+DROP TRIGGER rating_seriesslices_frozen_update ON rating_seriesslices;
+DROP TRIGGER rating_seriesslices_frozen_moved ON rating_seriesslices;
+ALTER TABLE rating_seriesslices DROP CONSTRAINT rating_seriesslices_lengths;
+DROP VIEW rating_slice;

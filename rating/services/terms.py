@@ -1,0 +1,43 @@
+"""Noticing that terms changed, without reading them: one hash per subscription over the rows they are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+
+from rating.services.inputs import ENGINE_VERSION
+
+# Tables whose rows say what a subscription is charged, and which rows are those of the subscription `s`. Whoever adds a
+# table that rating or drafting reads adds it here; a row too many costs a look, a row missing leaves a draft outdated.
+OF_SUBSCRIPTION = (
+    ("pricing_subscription", "t.id = s.id"),
+    ("pricing_discount", "t.subscription_id = s.id"),
+)
+# Tables of which any row may matter to any subscription; few rows that seldom change.
+OF_ALL = ("metering_meter", "metering_eventtype", "rating_exchangerate")
+
+
+def _rows(table: str, condition: str = "true") -> str:
+    return f"(SELECT coalesce(string_agg(t::text, ';' ORDER BY t.id), '') FROM {table} t WHERE {condition})"  # noqa: S608
+
+
+# Only names from above are put into the statements; every value is a parameter. What is the same for all
+# subscriptions is worked out once for a statement.
+COMMON_STAMP = f"(SELECT md5({' || '.join(_rows(table) for table in OF_ALL)}))"
+TERMS_STAMP = f"md5(%(engine)s::text || {COMMON_STAMP} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
+
+
+def stamp_parameters() -> Mapping[str, Any]:
+    """What `TERMS_STAMP` needs beside the subscription `s`."""
+    return {"engine": ENGINE_VERSION}
+
+
+def terms_stamp(*, subscription_id: int) -> str:
+    """A hash of the subscription's terms as the database stands now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {TERMS_STAMP} FROM pricing_subscription s WHERE s.id = %(subscription)s",  # noqa: S608
+            {**stamp_parameters(), "subscription": subscription_id},
+        )
+        (stamp,) = cursor.fetchone()
+    return str(stamp)
