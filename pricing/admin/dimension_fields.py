@@ -12,7 +12,7 @@ _EXAMPLE = "model: gpt-4o, o3"
 class FilterField(forms.CharField):
     """A filter: dimensions with the values that the price is for. JSON is read too."""
 
-    widget = forms.Textarea
+    widget: type[forms.Widget] = forms.Textarea
 
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -21,8 +21,8 @@ class FilterField(forms.CharField):
             return "\n".join(f"{name}: {', '.join(map(str, values))}" for name, values in value.items())
         return json.dumps(value, ensure_ascii=False)
 
-    def to_python(self, value: Any) -> dict[str, list[str]]:
-        text = super().to_python(value)
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
         if text.lstrip().startswith("{"):
             return _read_json(text)
         found: dict[str, list[str]] = {}
@@ -54,7 +54,7 @@ class DimensionsField(FilterField):
         return json.dumps(value, ensure_ascii=False)
 
     def to_python(self, value: Any) -> Any:
-        text = forms.CharField.to_python(self, value)
+        text = forms.CharField.to_python(self, value) or ""
         if text.lstrip().startswith("{"):
             found = _read_json(text)
         else:

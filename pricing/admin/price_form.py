@@ -73,7 +73,7 @@ def read_typed_price(data: Mapping[str, Any], currency: str) -> TypedPrice:
 
 
 def form_field(path: str, tier_rows: tuple[int, ...]) -> str:
-    """The name of the form's field for a path in the document: tiers[1].up_to is tiers-0-up_to if that row is second."""
+    """The name of the form's field for a path in the document: tiers[1].up_to may be tiers-0-up_to, by the order."""
     if not path.startswith(f"{TIERS}["):
         return path.partition(".")[0].partition("[")[0]
     number, _, name = path.removeprefix(f"{TIERS}[").partition("]")
@@ -217,13 +217,17 @@ def _let_defaults_be_left_out(form: forms.ModelForm) -> None:
 
 def _reset(values: dict[str, Any], names: set[str], model: type[models.Model]) -> None:
     for name in names & values.keys():
-        values[name] = model._meta.get_field(name).get_default()
+        values[name] = _column(model, name).get_default()
 
 
 def _put_defaults(values: dict[str, Any], model: type[models.Model]) -> None:
     """What was left empty, where the column can't be: at its default."""
     for name, value in values.items():
         if value is None and name in COLUMNS | set(TIER_COLUMNS):
-            column = model._meta.get_field(name)
+            column = _column(model, name)
             if not column.null and column.has_default():
                 values[name] = column.get_default()
+
+
+def _column(model: type[models.Model], name: str) -> Any:
+    return model._meta.get_field(name)
