@@ -13,7 +13,7 @@ def check_every_frozen_period(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("rating", "0005_slices_by_series"),
-        ("metering", "0007_changed_usage"),
+        ("metering", "0006_changed_usage"),
     ]
 
     operations = [

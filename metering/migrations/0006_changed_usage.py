@@ -5,7 +5,7 @@ from amberflow.sql_migrations import read_sql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("metering", "0003_rate_editions_and_uncosted_days")]
+    dependencies = [("metering", "0005_ingestion_changes")]
 
     operations = [
         migrations.CreateModel(
