@@ -89,6 +89,11 @@ def parse_price(document: Mapping[str, Any]) -> Price:
     return price
 
 
+def fields_of(model: ChargeModel) -> tuple[str, ...]:
+    """The fields of a price document that a price of the model reads."""
+    return (*_COMMON_FIELDS, *(_USAGE_FIELDS if model.is_usage else ()), *model.fields)
+
+
 def price_document(price: Price) -> dict[str, Any]:
     """The document of a price, with every field its charge model reads; `parse_price` gives the price
     back."""
