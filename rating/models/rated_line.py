@@ -15,7 +15,9 @@ class RatedLine(models.Model):
 
     period = models.ForeignKey(BillingPeriod, on_delete=models.CASCADE, related_name="lines")
     key = models.TextField(help_text="Price and group; the same for the same line of every rating.")
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
+    price = models.ForeignKey(
+        Price, on_delete=models.PROTECT, null=True, related_name="+", help_text="None: the plan doesn't have it."
+    )
     name = models.CharField(max_length=120)
     group = models.JSONField(default=dict)
     position = models.PositiveIntegerField()

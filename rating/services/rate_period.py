@@ -6,7 +6,8 @@ from django.db import transaction
 
 from amberflow.lib.errors import DomainError
 from metering.models import Meter
-from pricing.models import Price, Subscription
+from pricing.models import Subscription
+from pricing.terms import plan_prices_between
 from rating.engine.inputs import PeriodInput
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
@@ -58,7 +59,7 @@ def note_problem(*, period_id: int, problem: str) -> None:
 
 def _replace(period: BillingPeriod, inp: PeriodInput, rated: RatedPeriod) -> None:
     """Write the result over the one before. Lines keep their row (their key is the identity), so links to them last."""
-    prices = dict(Price.objects.filter(plan_version_id=period.plan_version_id).values_list("key", "id"))
+    prices = plan_prices_between(subscription=period.subscription, start=period.start_date, end=period.end_date)
     meters = dict(Meter.objects.values_list("code", "id"))
     rows = {row.key: row for row in RatedLine.objects.filter(period=period)}
     # By the lines' ids: a join to the lines in a DELETE is planned badly while the table is new and has no statistics.
@@ -68,7 +69,7 @@ def _replace(period: BillingPeriod, inp: PeriodInput, rated: RatedPeriod) -> Non
     slices: list[Slice] = []
     for position, line in enumerate(rated.lines):
         row = rows.pop(line.key, None) or RatedLine(period=period, key=line.key)
-        row.price_id = prices[line.price_key]
+        row.price_id = prices.get(line.price_key)
         row.name, row.group, row.position, row.unit = line.name, dict(line.group), position, line.unit
         row.quantity, row.currency = line.quantity, inp.currency
         row.list_amount, row.discount_amount = line.list_amount, line.discount_amount
