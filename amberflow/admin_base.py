@@ -32,6 +32,7 @@ __all__ = [
     "InfinitePaginator",
     "Item",
     "Panel",
+    "PlainDecimalField",
     "ReadOnlyAdmin",
     "ReasonForm",
     "StackedInline",
