@@ -1,21 +1,24 @@
 """Prices that would charge the same usage twice, or of which nobody could tell which one is meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import combinations, product
 
 from amberflow.lib.errors import DomainError
 from pricing.engine.selection import filters_overlap, find_ambiguities
-from pricing.models import Subscription
+from pricing.models import Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
 from pricing.terms import TermPrice, dated_prices, overlaps
 
 
-def check_conflicts(*, subscription: Subscription) -> None:
+def check_conflicts(*, subscription: Subscription, negotiated: Sequence[SubscriptionPrice] | None = None) -> None:
     """Raises DomainError when the subscription's prices leave a doubt which of them charges some usage, or when
-    another subscription of the customer charges it on the same days."""
+    another subscription of the customer charges it on the same days.
+
+    `negotiated` (in order of first day) are its negotiated prices when they are not the stored ones.
+    """
     book = PriceBook()
-    own = _usage_prices(subscription, book)
+    own = _usage_prices(subscription, book, negotiated)
     for one, other in combinations(own, 2):
         if one.key != other.key and overlaps(one, other):
             _refuse_ambiguous(one, other)
@@ -27,8 +30,10 @@ def check_conflicts(*, subscription: Subscription) -> None:
             _refuse_double(subscription, one, rival, other)
 
 
-def _usage_prices(subscription: Subscription, book: PriceBook) -> list[TermPrice]:
-    prices = dated_prices(subscription=subscription, book=book)
+def _usage_prices(
+    subscription: Subscription, book: PriceBook, negotiated: Sequence[SubscriptionPrice] | None = None
+) -> list[TermPrice]:
+    prices = dated_prices(subscription=subscription, negotiated=negotiated, book=book)
     return [price for price in prices if price.meter is not None]
 
 

@@ -17,7 +17,7 @@ from pricing.engine.price import Price as EnginePrice
 from pricing.models import AddOn, Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
 from pricing.services.invoiced import invoiced_until, lock_subscription, refuse_invoiced
-from pricing.terms import DatedVersion, versions_of
+from pricing.terms import DatedVersion, negotiated_prices_of, versions_of
 
 Kind = SubscriptionPrice.Kind
 Document = Mapping[str, Any]
@@ -172,8 +172,8 @@ def remove_negotiated_price(*, price_id: int) -> None:
 
 
 def check_negotiated_price(*, row: SubscriptionPrice) -> None:
-    """Raises DomainError when the price, stored or about to be, can't be charged as it says, or changes what is
-    invoiced. Whether prices charge the same usage twice is checked once it is stored (`check_conflicts`)."""
+    """Raises DomainError when the price, stored or about to be, can't be charged as it says, changes what is invoiced,
+    or charges usage that another price charges."""
     price = _parsed(row)
     subscription = row.subscription
     if row.ends_on is not None and row.ends_on <= row.starts_on:
@@ -194,12 +194,22 @@ def check_negotiated_price(*, row: SubscriptionPrice) -> None:
     _check_invoiced(row)
     _check_kind(row, price)
     _check_same_key(row)
+    others = [other for other in negotiated_prices_of(subscription) if other.pk != row.pk]
+    check_conflicts(
+        subscription=subscription, negotiated=sorted([*others, row], key=lambda each: (each.starts_on, each.pk or 0))
+    )
+
+
+@transaction.atomic
+def save_negotiated_price(*, row: SubscriptionPrice) -> SubscriptionPrice:
+    """Store a price that was made or changed in a form. Raises DomainError (see `check_negotiated_price`)."""
+    row.subscription = lock_subscription(row.subscription_id)
+    return _save(row)
 
 
 def _save(row: SubscriptionPrice) -> SubscriptionPrice:
     check_negotiated_price(row=row)
     row.save()
-    check_conflicts(subscription=row.subscription)
     return row
 
 
