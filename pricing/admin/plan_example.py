@@ -36,6 +36,9 @@ class OnceFormSet(BaseInlineFormSet):
         filled = [form for form in self.forms if form.is_valid() and form.cleaned_data]
         return [form.cleaned_data for form in filled if not form.cleaned_data.get("DELETE")]
 
+    def validate_unique(self) -> None:
+        """In `clean`, in words that say what is there twice."""
+
     def clean(self) -> None:
         super().clean()
         seen: list[list[Any]] = []

@@ -17,7 +17,7 @@ from metering.models import Event, RejectedEvent, UsageImport
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
 from pricing.models import Discount, PlanVersion, Subscription
-from pricing.services.plans import create_version
+from pricing.services.plans import create_plan
 from rating.models import BillingPeriod, LateUsage, RatedLine
 from tests.factories import make_api_key
 from tests.office import AUGUST, NOW
@@ -48,8 +48,8 @@ def full_office(office):
     Discount.objects.create(subscription=subscription, name="Welcome", percent=10)
     UsageImport.objects.create(digest="d", file_name="usage.csv", lines=3, accepted=2, rejected=1)
     _grant(office.north)
-    version = create_version(plan_id=subscription.plan_version.plan_id)
-    add_example(plan_version=version, example=parse_example({"name": "nothing used", "total": "31"}))
+    draft = create_plan(code="next", name="Next")
+    add_example(plan_version=draft, example=parse_example({"name": "nothing used", "total": "31"}))
     LateUsage.objects.create(period=office.final.period, input_digest="x", events=1, amount=1, cost=1, noticed_at=NOW)
     return office
 
