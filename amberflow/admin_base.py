@@ -302,11 +302,13 @@ def confirm(
     form_class: type[forms.Form] | None = None,
     initial: dict[str, Any] | None = None,
     danger: bool = False,
+    details: Sequence[Panel] = (),
 ) -> HttpResponse:
     """Show what will happen to which items; once a person agrees, run each and go `back`.
 
     Each item's `run` gets the form's values, does its work by one service call and returns a sentence for
-    the person. A DomainError becomes a message; the other items go on.
+    the person. A DomainError becomes a message; the other items go on. `details` are shown below the items,
+    for a decision that needs more than a list.
     """
     agreed = request.method == "POST" and request.POST.get("confirmed") == "yes"
     form = form_class(request.POST if agreed else None, initial=initial) if form_class else None
@@ -332,6 +334,7 @@ def confirm(
         form=form,
         back=back,
         danger=danger,
+        details=details,
         repeated=repeated,
     )
 

@@ -1,8 +1,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import (
@@ -19,9 +22,16 @@ from amberflow.admin_base import (
     quantity,
 )
 from pricing.admin.plan import start_version
+from pricing.admin.price import price_lines
+from pricing.admin.version_diff import diff_words
+from pricing.admin.version_files import export_file, import_page
+from pricing.admin.version_pages import compare_page, previous_version, publishing_panel
+from pricing.comparison import compare_versions
 from pricing.models import PlanVersion, Price
 from pricing.services.plans import find_problems, publish_version, retire_version
+from pricing.version_warnings import find_warnings
 
+SHOWN_LINES = 6
 STATUS_LABELS = {"Draft": "warning", "Published": "success", "Retired": "info"}
 
 
@@ -44,7 +54,11 @@ class PlanVersionAdmin(BaseAdmin):
     search_fields = ["=plan__code", "plan__name__icontains"]
     search_help_text = "Plan's code (whole), or part of its name"
     fields = ["currency", "note"]
-    actions_detail = ["publish", "retire", "new_version"]
+    actions_detail = ["publish", "retire", "new_version", "compare", "import_file", "export_yaml", "export_json"]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.compare_view)
+        return [path("<int:version_id>/compare/", view, name="pricing_planversion_compare"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return (
@@ -107,6 +121,7 @@ class PlanVersionAdmin(BaseAdmin):
             excluded=[Item(problem) for problem in problems]
             or ([] if ready else [Item(str(version), note=f"is {version.get_status_display().lower()} already")]),
             back=change_url(version),
+            details=[publishing_panel(version, is_ready=ready)],
         )
 
     @action(description="Retire", icon="archive", permissions=["retire"])
@@ -131,6 +146,38 @@ class PlanVersionAdmin(BaseAdmin):
         version = self.get_queryset(request).get(pk=object_id)
         return start_version(request, version.plan, back=change_url(version))
 
+    @action(description="Compare", icon="difference", permissions=["compare"])
+    def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:pricing_planversion_compare", object_id)
+
+    def compare_view(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        version = self.get_object(request, str(version_id))
+        if version is None or not self.has_view_permission(request, version):
+            raise PermissionDenied
+        return compare_page(request, version)
+
+    @action(description="Import", icon="upload_file", permissions=["import"])
+    def import_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return import_page(request, self.get_queryset(request).get(pk=object_id))
+
+    @action(description="Export YAML", icon="download", permissions=["compare"])
+    def export_yaml(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return export_file(request, self.get_queryset(request).get(pk=object_id), "yaml")
+
+    @action(description="Export JSON", icon="download", permissions=["compare"])
+    def export_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return export_file(request, self.get_queryset(request).get(pk=object_id), "json")
+
+    def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("pricing.view_planversion")
+
+    def has_import_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Of prices and examples, as these are what an import replaces."""
+        needed = [f"pricing.{verb}_{model}" for verb in ("add", "delete") for model in ("price", "planexample")]
+        return (
+            _may_change(request) and request.user.has_perms(needed) and _has_status(object_id, PlanVersion.Status.DRAFT)
+        )
+
     def has_new_version_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("pricing.add_planversion")
 
@@ -151,17 +198,32 @@ def _has_status(version_id: Any, status: str) -> bool:
 
 def _version_panel(request: HttpRequest, version: PlanVersion) -> Panel:
     is_draft = version.status == PlanVersion.Status.DRAFT
+    previous = previous_version(version)
     return Panel(
         "admin/pricing/planversion/version.html",
         {
             "version": version,
             "is_draft": is_draft,
             "problems": find_problems(version=version) if is_draft else [],
-            "prices": version.prices.select_related("meter").prefetch_related("tiers"),
+            "warnings": find_warnings(version=version) if is_draft else [],
+            "previous": previous,
+            "difference": diff_words(compare_versions(previous, version)) if previous else "",
+            "prices": [
+                _price_entry(row)
+                for row in version.prices.select_related("meter", "plan_version").prefetch_related("tiers")
+            ],
+            "examples": version.examples.prefetch_related("usage", "lines"),
             "subscriptions": version.subscriptions.count(),
             "may_add": is_draft and request.user.has_perm("pricing.add_price"),
+            "may_add_example": is_draft and request.user.has_perm("pricing.add_planexample"),
         },
     )
+
+
+def _price_entry(row: Price) -> dict[str, Any]:
+    lines = price_lines(row)
+    shown = SHOWN_LINES if len(lines) > SHOWN_LINES + 1 else len(lines)
+    return {"row": row, "first": lines[:shown], "rest": lines[shown:]}
 
 
 add_panel(PlanVersion, _version_panel)

@@ -25,7 +25,9 @@ from pricing.admin.price_form import (
 )
 from pricing.admin.price_preview import preview_answer, shown_fields, usual_quantity
 from pricing.documents import engine_price
+from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.document import DocumentError
+from pricing.engine.summary import summarize
 from pricing.models import PlanVersion, Price, PriceTier
 
 
@@ -166,8 +168,20 @@ def _is_draft(price: Price) -> bool:
     return price.plan_version.status == PlanVersion.Status.DRAFT
 
 
+def price_lines(price: Price) -> tuple[str, ...]:
+    """The price in a few lines, or what is missing for a draft's price to be one."""
+    typed = _stored(price)
+    return (typed.errors[""],) if typed.price is None else summarize(typed.price, _unit(price.meter))
+
+
 def _price_panel(request: HttpRequest, price: Price) -> Panel:
-    return Panel("admin/pricing/price/price.html", {"price": price, "is_draft": _is_draft(price)})
+    context = {
+        "price": price,
+        "is_draft": _is_draft(price),
+        "lines": price_lines(price),
+        "has_tiers": bool(CHARGE_MODELS[price.model].tier_fields),
+    }
+    return Panel("admin/pricing/price/price.html", context)
 
 
 add_panel(Price, _price_panel)

@@ -13,6 +13,7 @@ from django import forms
 from django.contrib.postgres.forms import SimpleArrayField
 from django.db import models
 from django.forms import BaseInlineFormSet
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from amberflow.lib.money import NumberError, parse_decimal
 from metering.models import Meter
@@ -115,7 +116,9 @@ class PriceForm(forms.ModelForm):
     """A price of a draft: whole, or it is not saved."""
 
     filter = FilterField(
+        label="Only for",
         required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="One dimension a line with the values that the price is for, like “model: gpt-4o, o3”. "
         "Empty: all usage of the meter.",
     )
@@ -123,6 +126,8 @@ class PriceForm(forms.ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         _let_defaults_be_left_out(self)
+        if "group_by" in self.fields:
+            self.fields["group_by"].widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "model, feature"})
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
@@ -187,6 +192,9 @@ class TierFormSet(BaseInlineFormSet):
                 if field not in form.errors:
                     form.add_error(field if field in form.fields else None, message)
 
+    def validate_unique(self) -> None:
+        """Two tiers with the same end are refused by the engine, at the field."""
+
     def save(self, commit: bool = True) -> Any:
         """Save the tiers; those of a model that has none any more are gone."""
         saved = super().save(commit)
@@ -213,6 +221,9 @@ def _let_defaults_be_left_out(form: forms.ModelForm) -> None:
     for name, field in form.fields.items():
         if name in (*COLUMNS, *TIER_COLUMNS) and isinstance(field, forms.DecimalField | forms.IntegerField):
             field.required = False
+            # A browser's own number field hands on nothing at all when what is typed is no number.
+            field.widget.input_type = "text"
+            field.widget.attrs.update(inputmode="decimal", autocomplete="off")
 
 
 def _reset(values: dict[str, Any], names: set[str], model: type[models.Model]) -> None:

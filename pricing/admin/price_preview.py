@@ -8,11 +8,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from amberflow.formats import full_money_text, money_text, number_text
+from amberflow.formats import money_text, number_text
 from amberflow.lib.money import ZERO, NumberError, parse_decimal, use_money_context
 from pricing.admin.price_form import TypedPrice
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.curve import Cliff, Point, bounds_of, draw_curve, find_cliffs, usage_of
+from pricing.engine.curve import Point, bounds_of, draw_curve, find_cliffs, usage_of
 from pricing.engine.document import fields_of
 from pricing.engine.explain import steps_to_json
 from pricing.engine.pipeline import preview_price
@@ -101,17 +101,8 @@ def _figures(price: Price, quantity: Decimal, events: int, unit: str) -> dict[st
         "average": priced.amount / (quantity / price.unit_scale) if is_usage and quantity else None,
         "explanation": {"steps": steps_to_json(priced.steps)},
         "curve": _curve(points, quantity, priced.amount, price.currency, unit) if points else None,
-        "warnings": [cliff_text(cliff, price.currency, unit) for cliff in find_cliffs(price)],
+        "warnings": [cliff.text(price.currency, unit) for cliff in find_cliffs(price)],
     }
-
-
-def cliff_text(cliff: Cliff, currency: str, unit: str) -> str:
-    """The warning about one price cliff."""
-    at = number_text(cliff.quantity, unit)
-    return (
-        f"Right above {at} the total falls from {full_money_text(cliff.before, currency)} to "
-        f"{money_text(cliff.after, currency)}: a customer pays less for using more."
-    )
 
 
 def _curve(points: Sequence[Point], quantity: Decimal, amount: Decimal, currency: str, unit: str) -> Curve:

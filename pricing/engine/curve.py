@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from amberflow.lib.money import AMOUNT_QUANTUM, ONE, round_to_places, use_money_context
+from amberflow.lib.money import AMOUNT_QUANTUM, ONE, round_to_minor, round_to_places, use_money_context
+from amberflow.lib.units import unit_text
 from pricing.engine.charge_models.registry import CHARGE_MODELS
+from pricing.engine.explain import money_text, number_text
 from pricing.engine.pipeline import preview_price
 from pricing.engine.price import Price, Usage
 
@@ -29,6 +31,15 @@ class Cliff:
     quantity: Decimal
     before: Decimal
     after: Decimal
+
+    def text(self, currency: str, unit: str) -> str:
+        """The warning, in a sentence. What comes after is shown to the minor unit."""
+        at = f"{number_text(self.quantity)} {unit_text(self.quantity, unit)}"
+        after = money_text(round_to_minor(self.after, currency), currency)
+        return (
+            f"Right above {at} the total falls from {money_text(self.before, currency)} to {after}: "
+            "a customer pays less for using more."
+        )
 
 
 @use_money_context()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from amberflow.lib.errors import DomainError
+from pricing.comparison import comparable_file, comparable_version
 from pricing.documents import add_price, engine_price
 from pricing.engine.diff import VersionDiff, diff_versions
 from pricing.engine.document import DocumentError, price_document
@@ -66,26 +67,18 @@ def plan_file_of(*, version: PlanVersion) -> PlanFile:
 
 def preview_import(*, file: PlanFile, version: PlanVersion | None) -> ImportPreview:
     """Compare a file with a version, or with nothing."""
-    before = plan_file_of(version=version) if version else None
-    old = {example.name: example for example in before.examples} if before else {}
+    old = {example.name: example for example in examples_of(version)} if version else {}
     new = {example.name: example for example in file.examples}
     return ImportPreview(
         file=file,
         against=version,
-        prices=diff_versions(comparable(before), comparable(file)),
+        prices=diff_versions(comparable_version(version) if version else {}, comparable_file(file)),
         added_examples=tuple(name for name in new if name not in old),
         removed_examples=tuple(name for name in old if name not in new),
         changed_examples=tuple(
             name for name, example in new.items() if name in old and _unordered(example) != _unordered(old[name])
         ),
     )
-
-
-def comparable(file: PlanFile | None) -> dict[str, dict[str, object]]:
-    """The prices of a file by key, with their names, for `diff_versions`."""
-    if file is None:
-        return {}
-    return {price.key: {"name": price.name, **price.document} for price in file.prices}
 
 
 def newest_version(*, file: PlanFile) -> PlanVersion | None:

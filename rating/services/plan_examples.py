@@ -12,8 +12,8 @@ from metering.models import Meter
 from pricing.documents import engine_price
 from pricing.engine.example import Example, ExampleUsage, Values
 from pricing.engine.explain import money_text
-from pricing.examples import examples_of
-from pricing.models import PlanVersion
+from pricing.examples import engine_example, examples_of
+from pricing.models import PlanExample, PlanVersion
 from rating.engine.inputs import MeterSpec, PeriodInput, PriceInput, SeriesDay, Stat
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedLine, RatedPeriod, RatingError
@@ -49,13 +49,15 @@ class ComparedLine:
 
 @dataclass(frozen=True, slots=True)
 class ExampleResult:
-    """How an example came out. `problems` are the failures in sentences, empty when it passed."""
+    """How an example came out. `problems` are the failures in sentences, empty when it passed; `other_problems` those
+    of them that no line shows."""
 
     name: str
     lines: tuple[ComparedLine, ...]
     expected_total: Decimal | None
     computed_total: Decimal
     problems: tuple[str, ...]
+    other_problems: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -72,6 +74,12 @@ def run_examples(*, version: PlanVersion) -> list[ExampleResult]:
     return [compare_example(example, prices, version.currency) for example in examples]
 
 
+def run_example(*, row: PlanExample) -> ExampleResult:
+    """Rate one stored example. Raises DocumentError while a price of its version isn't whole."""
+    version = row.plan_version
+    return compare_example(engine_example(row), _price_inputs(version), version.currency)
+
+
 def example_problems(*, version: PlanVersion) -> list[str]:
     """The failures of all examples of the version, in sentences."""
     return [
@@ -85,16 +93,17 @@ def compare_example(example: Example, prices: Sequence[PriceInput], currency: st
     try:
         rated = rate_period(_period_input(example, prices, currency))
     except RatingError as error:
-        return ExampleResult(example.name, (), example.total, ZERO, (f"it can't be rated: {error}",))
+        problem = f"it can't be rated: {error}"
+        return ExampleResult(example.name, (), example.total, ZERO, (problem,), (problem,))
     lines = _compare_lines(example, rated, {entry.key: entry.name for entry in prices})
     total = sum((line.amount for line in rated.lines), ZERO)
-    problems = [_line_problem(line, currency) for line in lines if not line.is_right]
-    problems += _unpriced_problems(rated)
+    others = _unpriced_problems(rated)
     if example.total is not None and example.total != total:
-        problems.append(
+        others.append(
             f"the total should be {money_text(example.total, currency)} and is {money_text(total, currency)}."
         )
-    return ExampleResult(example.name, lines, example.total, total, tuple(problems))
+    wrong = [_line_problem(line, currency) for line in lines if not line.is_right]
+    return ExampleResult(example.name, lines, example.total, total, (*wrong, *others), tuple(others))
 
 
 def _compare_lines(example: Example, rated: RatedPeriod, names: dict[str, str]) -> tuple[ComparedLine, ...]:

@@ -15,7 +15,10 @@ from customers.models import ApiKey, Customer
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.credits import grant_credits
 from metering.models import Event, RejectedEvent, UsageImport
+from pricing.engine.example import parse_example
+from pricing.examples import add_example
 from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
+from pricing.services.plans import create_plan
 from rating.models import BillingPeriod, LateUsage, RatedLine
 from tests.factories import make_api_key
 from tests.office import AUGUST, NOW
@@ -56,6 +59,8 @@ def full_office(office):
     )
     UsageImport.objects.create(digest="d", file_name="usage.csv", lines=3, accepted=2, rejected=1)
     _grant(office.north)
+    draft = create_plan(code="next", name="Next")
+    add_example(plan_version=draft, example=parse_example({"name": "nothing used", "total": "31"}))
     LateUsage.objects.create(period=office.final.period, input_digest="x", events=1, amount=1, cost=1, noticed_at=NOW)
     return office
 

@@ -1,0 +1,121 @@
+"""The price editor in a real browser: fields follow the charge model, and the preview follows what is typed."""
+
+import time
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from pricing.documents import add_price
+from pricing.services.plans import create_version
+from tests.browser.chromium import Browser, find_chromium
+from tests.browser.test_back_office import picture
+from tests.office import NOW, Office
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed")
+
+FIGURES = "document.querySelector('.af-preview [data-figures]').innerText"
+TIERS = [
+    *({"up_to": str(n * 1000), "unit_price": f"0.0{99 - n}", "flat_fee": "0"} for n in range(1, 40)),
+    {"up_to": None, "unit_price": "0.01", "flat_fee": "1"},
+]
+
+
+@pytest.fixture
+def browser(live_server):
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    browser = Browser(find_chromium())
+    browser.set_cookie(settings.SESSION_COOKIE_NAME, client.cookies["sessionid"].value, live_server.url)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def draft(live_server):
+    cache.clear()
+    with time_machine.travel(NOW):
+        office = Office()
+        version = create_version(plan_id=office.north.subscriptions.get().plan_version.plan_id)
+    version.prices.filter(key="output-tokens").delete()
+    return version
+
+
+def until(browser, script, wanted):
+    """Wait until the script's value contains the text."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        found = browser.evaluate(script)
+        if wanted in str(found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{wanted!r} is not in {found!r}")
+
+
+def fill(browser, selector, value):
+    browser.evaluate(
+        f"""(() => {{
+            const field = document.querySelector({selector!r});
+            field.value = {value!r};
+            field.dispatchEvent(new Event("input", {{ bubbles: true }}));
+            field.dispatchEvent(new Event("change", {{ bubbles: true }}));
+        }})()"""
+    )
+
+
+def is_shown(browser, name):
+    return browser.evaluate(f"Boolean(document.querySelector('[name={name}]').offsetParent)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forty_tiers_are_edited_with_a_preview_beside_them(draft, browser, live_server, scheme):
+    browser.prefer(scheme)
+    document = {"model": "graduated", "meter": "output_tokens", "tiers": TIERS}
+    name = "Output tokens of the largest and most capable model with a very long name that goes on"
+    price = add_price(plan_version=draft, key="output", name=name, document=document)
+    browser.open(f"{live_server.url}{reverse('admin:pricing_price_change', args=[price.pk])}")
+
+    until(browser, FIGURES, "USD")
+    picture(browser, f"price-editor-{scheme}")
+    # 1000 × 0.098 + 500 × 0.097 = 146.50
+    fill(browser, "[name=preview_quantity]", "1500")
+    until(browser, FIGURES, "146.50 USD")
+    starts = browser.evaluate("[...document.querySelectorAll('.af-starts')].map(cell => cell.textContent)")
+    assert starts[:3] == ["0", "1,000", "2,000"]
+    fill(browser, "[name=tiers-0-unit_price]", "x")
+    until(browser, FIGURES, "is not a number")
+    assert "is not a number" in browser.evaluate("document.querySelector('.af-live-error').textContent")
+    browser.evaluate("document.querySelector('#tiers-group').scrollIntoView()")
+    picture(browser, f"price-editor-tiers-{scheme}")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 1440
+    assert browser.complaints == []
+
+
+def test_the_fields_follow_the_charge_model(draft, browser, live_server):
+    browser.open(f"{live_server.url}{reverse('admin:pricing_price_add')}?plan_version={draft.pk}")
+    picture(browser, "price-add")
+
+    fill(browser, "[name=model]", "flat")
+    assert is_shown(browser, "amount")
+    assert not any(is_shown(browser, name) for name in ("unit_price", "meter", "markup_percent", "unit_scale"))
+    assert not browser.evaluate("Boolean(document.querySelector('#tiers-group').offsetParent)")
+    fill(browser, "[name=amount]", "49")
+    until(browser, FIGURES, "49.00 USD")
+    picture(browser, "price-add-flat")
+
+    fill(browser, "[name=model]", "percentage")
+    assert is_shown(browser, "rate_percent")
+    assert is_shown(browser, "preview_events")
+    assert not is_shown(browser, "amount")
+    picture(browser, "price-add-percentage")
+
+    fill(browser, "[name=model]", "volume_package")
+    browser.evaluate("document.querySelector('#tiers-group .add-row').click()")
+    assert is_shown(browser, "tiers-0-package_price")
+    assert not is_shown(browser, "tiers-0-unit_price")
+    picture(browser, "price-add-tiers")
+    assert browser.complaints == []
