@@ -7,6 +7,7 @@ from amberflow.lib.money import from_minor, plain, round_to_minor, round_to_plac
 from amberflow.lib.units import unit_text
 
 NONE = "–"
+MOST_PLACES = 18
 
 
 def money_text(amount: Decimal | None, currency: str) -> str:
@@ -34,9 +35,15 @@ def exact_text(amount: Decimal | None, unit: str = "") -> str:
 
 
 def full_money_text(amount: Decimal, currency: str) -> str:
-    """An amount with all its digits, and at least the currency's decimals: 3.0864175 USD, 390.00 USD."""
+    """An amount with all its digits, and at least the currency's decimals: 3.0864175 USD, 390.00 USD.
+
+    More digits than any price is stored with come from a division that never ends: ≈ 0.333333333333333333 USD.
+    """
     rounded = round_to_minor(amount, currency)
-    return f"{rounded if rounded == amount else amount.normalize():,f} {currency}"
+    if rounded == amount:
+        return f"{rounded:,f} {currency}"
+    cut = round_to_places(amount, MOST_PLACES)
+    return f"{'' if cut == amount else '≈ '}{(cut if cut else abs(cut)).normalize():,f} {currency}"
 
 
 def number_text(number: Decimal | int | None, unit: str = "") -> str:

@@ -32,12 +32,12 @@ def grants_for_draft(*, subscription: Subscription, end: date, currency: str) ->
     Drafts write nothing to the ledger. Earlier is what ends before, or on the same day with the older subscription, so
     that no credit is shown twice.
     """
+    grants = usable_grants(customer_id=subscription.customer_id, currency=currency)
+    if not grants:
+        return []
     shown = _shown_before(subscription, end, currency)
-    grants = (
-        replace(grant, balance_minor=grant.balance_minor - shown[grant.id])
-        for grant in usable_grants(customer_id=subscription.customer_id, currency=currency)
-    )
-    return [grant for grant in grants if grant.balance_minor > 0]
+    left = [replace(grant, balance_minor=grant.balance_minor - shown[grant.id]) for grant in grants]
+    return [grant for grant in left if grant.balance_minor > 0]
 
 
 def engine_grant(grant: Any) -> Grant:

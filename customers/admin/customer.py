@@ -21,5 +21,5 @@ class CustomerAdmin(SimpleHistoryAdmin, BaseAdmin):
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
-        # Usage is summed by days of this zone from the first event on, and those sums are not moved to another zone.
+        # Usage is summed by days of this zone; moving it to those of another is an action of its own.
         return [*self.readonly_fields, *(["timezone"] if obj is not None else [])]

@@ -1,5 +1,5 @@
 from django.contrib import admin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from amberflow.admin_base import ReadOnlyAdmin, display, money_minor, object_link
 from invoicing.models import CreditEntry
@@ -21,7 +21,7 @@ class CreditEntryAdmin(ReadOnlyAdmin):
     list_filter = [
         ("grant__customer", AutocompleteSelectFilter),
         ("kind", ChoicesDropdownFilter),
-        ("at", RangeDateTimeFilter),
+        ("at", admin.DateFieldListFilter),
         "grant__currency",
     ]
     list_select_related = ["grant__customer", "invoice", "user"]

@@ -24,6 +24,8 @@ from invoicing.services.report import RunRow, RunSummary
 from invoicing.stripe.push import push_invoice
 from metering.services.merge_usage import merge_usage
 from pricing.models import Subscription
+from pricing.services.plan_changes import follow_plan_changes
+from pricing.services.subscriptions import subscribe_strays
 from rating.models import BillingPeriod
 from rating.services.due import due_subscriptions, is_due, note_changed_usage
 from rating.services.periods import ensure_periods, find_obsolete_periods
@@ -62,6 +64,9 @@ def rate_and_draft(
     not; what is the same as before is not written again. `workers` processes share the subscriptions.
     """
     merge_usage()
+    if not dry_run:
+        follow_plan_changes(now=now)
+        subscribe_strays(external_id=customer)
     note_changed_usage()
     due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
     summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))

@@ -1,33 +1,51 @@
+from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import BaseAdmin, Panel, TabularInline, add_panel, change_url, display, object_link
+from amberflow.lib.money import plain
+from metering.models import Meter
+from pricing.admin.price_form import (
+    COLUMNS,
+    OWN_FIELDS,
+    TIER_FIELDS,
+    PriceForm,
+    TierForm,
+    TierFormSet,
+    TypedPrice,
+    currency_of,
+    read_typed_price,
+)
+from pricing.admin.price_preview import preview_answer, shown_fields, usual_quantity
+from pricing.documents import engine_price
+from pricing.engine.document import DocumentError
 from pricing.models import PlanVersion, Price, PriceTier
 
 
-class TierFormSet(BaseInlineFormSet):
-    """The tiers of a price: the last one is open-ended, and each begins where the one before ends."""
-
-    def clean(self) -> None:
-        super().clean()
-        kept = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-        tiered = self.instance.model in (Price.ChargeModel.GRADUATED, Price.ChargeModel.VOLUME)
-        if kept and not tiered:
-            raise forms.ValidationError(f"A {self.instance.get_model_display().lower()} price has no tiers.")
-        if kept and sum(tier["up_to"] is None for tier in kept) != 1:
-            raise forms.ValidationError("Leave “up to” empty in exactly one tier: the last one has no end.")
+def _columns(*names: str) -> list[str]:
+    """Those of the engine's fields that a row has."""
+    return [name for name in names if name in COLUMNS]
 
 
 class PriceTierInline(TabularInline):
     model = PriceTier
+    form = TierForm
     formset = TierFormSet
-    fields = ["up_to", "unit_price", "flat_fee"]
+    fields = ["starts", "up_to", *TIER_FIELDS]
+    readonly_fields = ["starts"]
+    hide_title = True
+
+    @display(description="From")
+    def starts(self, tier: PriceTier) -> str:
+        """Filled in by the preview, which knows the order of the rows as they are typed."""
+        return format_html('<span class="af-starts">{}</span>', "–")
 
 
 @admin.register(Price)
@@ -41,12 +59,43 @@ class PriceAdmin(BaseAdmin):
     search_fields = ["=key", "name__icontains"]
     search_help_text = "Key (whole), or part of the name"
     inlines = [PriceTierInline]
+    form = PriceForm
+    change_form_after_template = "admin/pricing/price/editor.html"
     fieldsets = [
         (None, {"fields": ["plan_version", "name", "key", "sort_order"]}),
-        ("What is charged", {"fields": ["model", "meter", "filter", "group_by"]}),
-        ("Fixed fee or price per unit", {"fields": ["amount", "unit_price", "unit_scale", "unit_rounding"]}),
-        ("Around it", {"fields": ["included_units", "minimum", "maximum", "flat_fee_at_zero"]}),
+        ("What is charged", {"fields": _columns("model", "meter", "filter", "group_by", "tier_scope")}),
+        ("Price", {"fields": [*OWN_FIELDS, *_columns("unit_scale")]}),
+        ("Units", {"fields": _columns("unit_rounding", "included_units", "prorate_units")}),
+        ("Bounds of the amount", {"fields": _columns("minimum", "maximum")}),
     ]
+
+    class Media:
+        js = ["amberflow/price_editor.js"]
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("preview/", self.admin_site.admin_view(self.preview_view), name="pricing_price_preview")
+        return [own, *super().get_urls()]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The price's page with its preview."""
+        price = self.get_object(request, object_id) if object_id else None
+        context = {**(extra_context or {}), "preview": _preview_context(request, price)}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """What the typed, or stored, price comes to, as JSON for the editor's script."""
+        if request.method != "POST" or not self.has_view_permission(request):
+            raise PermissionDenied
+        stored = self.get_object(request, request.POST.get("price", "")) if request.POST.get("price") else None
+        if stored is not None:
+            return JsonResponse(preview_answer(request, _stored(stored), _unit(stored.meter)))
+        edited = self.get_object(request, request.POST.get("object", "")) if request.POST.get("object") else None
+        typed = read_typed_price(request.POST, currency_of(edited, request.POST))
+        chosen = request.POST.get("meter", "")
+        meter = Meter.objects.filter(pk=chosen).first() if chosen.isdecimal() else None
+        return JsonResponse(preview_answer(request, typed, _unit(meter)))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "plan_version":
@@ -84,6 +133,33 @@ class PriceAdmin(BaseAdmin):
     @display(description="Only for")
     def shown_filter(self, price: Price) -> str:
         return "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in price.filter.items())
+
+
+def _stored(price: Price) -> TypedPrice:
+    try:
+        return TypedPrice(engine_price(price), {}, ())
+    except DocumentError as error:
+        return TypedPrice(None, {"": str(error)}, ())
+
+
+def _unit(meter: Meter | None) -> str:
+    return meter.unit if meter is not None else "unit"
+
+
+def _preview_context(request: HttpRequest, price: Price | None) -> dict[str, Any]:
+    found = _stored(price).price if price is not None else None
+    quantity = usual_quantity(found) if found is not None else Decimal(1000)
+    is_fixed = price is not None and not _is_draft(price)
+    return {
+        "url": reverse("admin:pricing_price_preview"),
+        "fields": shown_fields(),
+        # A price that can't change any more is asked for by its number, an edited one by what is typed.
+        "price_id": price.pk if price is not None and is_fixed else "",
+        "object_id": price.pk if price is not None else "",
+        "model": price.model if price is not None else "",
+        "unit": _unit(price.meter if price is not None else None),
+        "quantity": plain(quantity),
+    }
 
 
 def _is_draft(price: Price) -> bool:

@@ -44,6 +44,7 @@ class _Open:
     line: DiscountableLine
     left: Decimal
     remaining: list[Decimal]
+    free_units: Decimal = ZERO
     applied: list[AppliedDiscount] = field(default_factory=list)
 
 
@@ -175,17 +176,20 @@ def _free_units(units: Decimal, targets: Sequence[_Target]) -> tuple[list[Decima
     taken: list[Decimal] = []
     used: list[Decimal | None] = []
     for target in targets:
-        line = target.open.line
+        opened, line = target.open, target.open.line
         if line.without_units is None or not units:
             taken.append(ZERO)
             used.append(None)
             continue
         quantity = sum((line.quantities[position] for position in target.chosen), ZERO) / line.unit_scale
-        free = min(units, max(ZERO, quantity))
+        free = min(units, max(ZERO, quantity - opened.free_units))
         units -= free
-        worth = line.amount - line.without_units(free)
-        if target.open.applied and line.amount:
-            worth = worth * target.open.left / line.amount
+        # Units that an earlier discount made free are gone; what other discounts took, they took of these too.
+        standing = line.without_units(opened.free_units)
+        worth = standing - line.without_units(opened.free_units + free)
+        if standing and any(applied.kind != "free_units" for applied in opened.applied):
+            worth = worth * opened.left / standing
+        opened.free_units += free
         taken.append(min(target.base, max(ZERO, worth)))
         used.append(free)
     return taken, used
@@ -197,7 +201,8 @@ def _promotional(price: Price | None, target: _Target) -> Decimal:
     if price is None or line.at_price is None:
         return ZERO
     promotional = line.at_price(price)
-    gross = sum((line.gross[position] for position in target.chosen), ZERO)
+    is_untouched = target.is_whole and not target.open.applied
+    gross = line.amount if is_untouched else sum((line.gross[position] for position in target.chosen), ZERO)
     saved = gross - sum((promotional[position] for position in target.chosen), ZERO)
     if target.open.applied and gross:
         saved = saved * target.base / gross

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from amberflow.lib.money import shown
 from amberflow.lib.periods import BillingCycle, CycleKind, Interval, PeriodError, local_date, period_on, zone
-from pricing.engine.document_values import DocumentError, read_choice, read_whole, refuse_unknown, text_of
+from pricing.engine.document_values import DocumentError, read_choice, read_day, read_whole, refuse_unknown, text_of
 
 _KNOWN = {"id", "cycle", "interval", "interval_count", "anchor", "timezone", "on", "start", "end"}
 # More of any interval than there are days between the years 1 and 9999.
@@ -25,7 +25,7 @@ def billing_period(document: Mapping[str, Any]) -> dict[str, str]:
         raise DocumentError("type", "", message)
     refuse_unknown(document, _KNOWN, "")
     timezone = _timezone(document)
-    start, end = _day(document, "start"), _day(document, "end")
+    start, end = read_day(document, "start"), read_day(document, "end")
     on = _on(document, timezone)
     cycle = BillingCycle(
         kind=_choice(document, "cycle", get_args(CycleKind)),  # type: ignore[arg-type]
@@ -62,9 +62,10 @@ def _instant(instant: datetime) -> str:
 
 
 def _choice(document: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
-    found = read_choice(document, field, choices, code=f"unknown_{field}", noun=field)
+    noun = "an interval" if field == "interval" else f"a {field}"
+    found = read_choice(document, field, choices, code=f"unknown_{field}", noun=noun)
     if found is None:
-        raise DocumentError("missing", field, f"a billing period needs a {field}; use one of {', '.join(choices)}.")
+        raise DocumentError("missing", field, f"a billing period needs {noun}; use one of {', '.join(choices)}.")
     return found
 
 
@@ -89,22 +90,12 @@ def _timezone(document: Mapping[str, Any]) -> str:
 
 
 def _anchor(document: Mapping[str, Any], start: date | None) -> date:
-    anchor = _day(document, "anchor") or start
+    anchor = read_day(document, "anchor") or start
     if anchor is not None:
         return anchor
     if document.get("cycle") == "anniversary":
         raise DocumentError("missing", "anchor", "an anniversary cycle needs an anchor; add its day, like 2026-01-31.")
     return date(2000, 1, 1)  # calendar cycles don't read it
-
-
-def _day(document: Mapping[str, Any], field: str) -> date | None:
-    value = document.get(field)
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(text_of(value, field))
-    except ValueError:
-        raise DocumentError("date", field, f"{shown(value)} is not a date; write it like 2026-01-31.") from None
 
 
 def _on(document: Mapping[str, Any], timezone: str) -> date:

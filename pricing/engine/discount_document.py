@@ -15,6 +15,7 @@ from pricing.engine.document_values import (
     list_of_tiers,
     read_amount,
     read_choice,
+    read_day,
     read_filter,
     read_number,
     read_percent,
@@ -44,7 +45,7 @@ def parse_discount(document: Mapping[str, Any], *, key: str = "", created: str =
     if not isinstance(document, Mapping):
         raise DocumentError("type", "", f"{shown(document)} is not a discount; write an object with a kind.")
     refuse_unknown(document, _KNOWN, "")
-    kind = read_choice(document, "kind", KIND_ORDER, code="unknown_kind", noun="kind of discount")
+    kind = read_choice(document, "kind", KIND_ORDER, code="unknown_kind", noun="a kind of discount")
     if kind is None:
         raise DocumentError("missing", "kind", f"a discount needs a kind; use one of {', '.join(KIND_ORDER)}.")
     values = {
@@ -55,7 +56,7 @@ def parse_discount(document: Mapping[str, Any], *, key: str = "", created: str =
         "price": _price(document.get("price")),
     }
     _check_values(kind, values)
-    starts, ends = _day(document, "starts"), _day(document, "ends")
+    starts, ends = read_day(document, "starts"), read_day(document, "ends")
     if starts is not None and ends is not None and ends <= starts:
         raise DocumentError("window", "ends", f"{ends} is not after the start {starts}; use a later day.")
     return Discount(
@@ -151,16 +152,6 @@ def _priority(document: Mapping[str, Any]) -> int:
         message = f"{plain(number)} is not a whole number up to {_MAX_PRIORITY}; use one, like 10."
         raise DocumentError("number", "priority", message)
     return int(number)
-
-
-def _day(document: Mapping[str, Any], field: str) -> date | None:
-    value = document.get(field)
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(text_of(value, field))
-    except ValueError:
-        raise DocumentError("date", field, f"{shown(value)} is not a date; write it like 2026-01-31.") from None
 
 
 def _text(document: Mapping[str, Any], field: str, default: str) -> str:

@@ -89,6 +89,11 @@ def parse_price(document: Mapping[str, Any]) -> Price:
     return price
 
 
+def fields_of(model: ChargeModel) -> tuple[str, ...]:
+    """The fields of a price document that a price of the model reads."""
+    return (*_COMMON_FIELDS, *(_USAGE_FIELDS if model.is_usage else ()), *model.fields)
+
+
 def price_document(price: Price) -> dict[str, Any]:
     """The document of a price, with every field its charge model reads; `parse_price` gives the price
     back."""
@@ -164,17 +169,17 @@ def _unit_scale(document: Mapping[str, Any]) -> Decimal:
 
 
 def _rounding(document: Mapping[str, Any], field: str, default: UnitRounding) -> UnitRounding:
-    found = read_choice(document, field, get_args(UnitRounding), code="unknown_rounding", noun="rounding")
+    found = read_choice(document, field, get_args(UnitRounding), code="unknown_rounding", noun="a rounding")
     return cast(UnitRounding, found or default)
 
 
 def _recurrence(document: Mapping[str, Any]) -> Recurrence:
-    found = read_choice(document, "recurrence", get_args(Recurrence), code="unknown_recurrence", noun="recurrence")
+    found = read_choice(document, "recurrence", get_args(Recurrence), code="unknown_recurrence", noun="a recurrence")
     return cast(Recurrence, found or "recurring")
 
 
 def _tier_scope(document: Mapping[str, Any]) -> TierScope:
-    found = read_choice(document, "tier_scope", get_args(TierScope), code="unknown_tier_scope", noun="tier scope")
+    found = read_choice(document, "tier_scope", get_args(TierScope), code="unknown_tier_scope", noun="a tier scope")
     return cast(TierScope, found or "group")
 
 

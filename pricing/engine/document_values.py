@@ -1,6 +1,7 @@
 """Reading the values of a document: each is right, or refused with its path, the value and what to do."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -97,14 +98,27 @@ def read_flag(document: Mapping[str, Any], field: str, *, default: bool) -> bool
 
 
 def read_choice(document: Mapping[str, Any], field: str, choices: Sequence[str], *, code: str, noun: str) -> str | None:
-    """One of the `choices`; None if the field is missing or null. An error has the `code` and calls it a `noun`."""
+    """One of the `choices`; None if the field is missing or null. `noun` (like "a rounding") and `code` are for the
+    error."""
     value = document.get(field)
     if value is None:
         return None
     if not isinstance(value, str) or value not in choices:
-        message = f"{shown(value)} is not a {noun}; use one of {', '.join(choices)}."
+        message = f"{shown(value)} is not {noun}; use one of {', '.join(choices)}."
         raise DocumentError(code, field, message)
     return value
+
+
+def read_day(document: Mapping[str, Any], field: str) -> date | None:
+    """A calendar date; None if the field is missing or null."""
+    value = document.get(field)
+    if value is None:
+        return None
+    text = text_of(value, field)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DocumentError("date", field, f"{shown(value)} is not a date; write it like 2026-01-31.") from None
 
 
 def text_of(value: object, path: str) -> str:

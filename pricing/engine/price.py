@@ -71,8 +71,8 @@ class Usage:
     """What a price charges in one period or up to one moment of it.
 
     `quantity` is in the meter's unit (for `cost_plus` the provider's cost in the price's currency). `events` is how
-    many events made it up. `amounts` are the single events' quantities with how many events had each, in order of
-    quantity; only percentage prices with a bound per event need them.
+    many events made it up. `amounts` are the single events' quantities with how many events had each, in the
+    order in which free events and amounts are used up; only percentage prices with a bound per event need them.
     """
 
     quantity: Decimal

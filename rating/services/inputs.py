@@ -6,18 +6,31 @@ from decimal import Decimal
 
 import msgspec
 from django.conf import settings
+from django.db.models import Q
 
 from amberflow.lib.errors import DomainError
+from amberflow.lib.money import ZERO
 from amberflow.lib.periods import Period
 from metering.meters import measures_of, stat_of
 from metering.models import Meter
 from metering.queries import UsageStat, opening_levels, usage_rows
-from pricing.documents import engine_price
-from pricing.engine.discounts import Discount as EngineDiscount
-from pricing.models import Price, Subscription
-from rating.engine.inputs import Dimensions, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
+from pricing.cycles import period_containing
+from pricing.models import Subscription
+from pricing.price_book import PriceBook
+from pricing.terms import TermCommitment, TermPrice, Terms, terms_of
+from rating.engine.inputs import (
+    Commitment,
+    Dimensions,
+    MeterSpec,
+    OpeningLevel,
+    PeriodInput,
+    PriceInput,
+    SeriesDay,
+    Stat,
+)
+from rating.engine.ownership import Claim, own_usage
 from rating.models import BillingPeriod, ExchangeRate
-from rating.services.periods import period_containing
+from rating.services.committed import billed_before
 
 # Part of every input digest: a change of the engine's results re-rates what is still open.
 ENGINE_VERSION = 2
@@ -27,7 +40,6 @@ def period_input(*, period: BillingPeriod) -> PeriodInput:
     """The engine's input for a stored billing period, as the database stands now."""
     return _build(
         period.subscription,
-        period.plan_version_id,
         Period(
             start=period.start_date,
             end=period.end_date,
@@ -44,7 +56,6 @@ def subscription_input(*, subscription: Subscription, on: date) -> PeriodInput:
     """The engine's input for the subscription's period on a local date, stored or not. Raises PeriodError."""
     return _build(
         subscription,
-        subscription.plan_version_id,
         period_containing(subscription=subscription, on=on),
         subscription.customer.timezone,
     )
@@ -94,44 +105,37 @@ def cost_rate(currency: str, on: date) -> Decimal:
     return rate.rate
 
 
-def _build(subscription: Subscription, plan_version_id: int, period: Period, timezone: str) -> PeriodInput:
-    prices = (
-        Price.objects.filter(plan_version_id=plan_version_id)
-        .select_related("meter__event_type", "plan_version")
-        .prefetch_related("tiers")
-        .order_by("sort_order", "key")
+def price_input(price: TermPrice) -> PriceInput:
+    """A price of a subscription's terms as the engine computes with it."""
+    return PriceInput(
+        key=price.key,
+        name=price.name,
+        price=price.price,
+        meter=None if price.meter is None else meter_spec(price.meter),
+        sort_order=price.sort_order,
+        starts=price.starts,
+        ends=price.ends,
+        times=price.times,
+        amendment=price.amendment,
     )
-    currency = subscription.plan_version.currency
+
+
+def _build(subscription: Subscription, period: Period, timezone: str) -> PeriodInput:
+    book = PriceBook()
+    terms = terms_of(subscription=subscription, start=period.start, end=period.end, book=book)
+    prices = tuple(price_input(price) for price in terms.prices)
+    series_days = _series_days(subscription.customer_id, period)
+    claims = _claims(subscription, period, prices, book)
     return PeriodInput(
         subscription=str(subscription.pk),
-        currency=currency,
+        currency=terms.currency,
         timezone=timezone,
         period=period,
-        prices=tuple(
-            PriceInput(
-                key=price.key,
-                name=price.name,
-                price=engine_price(price),
-                meter=None if price.meter is None else meter_spec(price.meter),
-                sort_order=price.sort_order,
-            )
-            for price in prices
-        ),
-        series_days=_series_days(subscription.customer_id, period),
-        discounts=tuple(
-            EngineDiscount(
-                key=f"discount-{discount.pk}",
-                kind="percent",
-                percent=discount.percent,
-                priority=discount.priority,
-                created=discount.created_at.isoformat(),
-                starts=discount.starts_on,
-                ends=discount.ends_on,
-                name=discount.name,
-            )
-            for discount in subscription.discounts.order_by("pk")
-        ),
-        cost_rate=cost_rate(currency, period.start),
+        prices=prices,
+        series_days=own_usage(str(subscription.pk), series_days, claims),
+        discounts=terms.discounts,
+        cost_rate=cost_rate(terms.currency, period.start),
+        commitments=_commitments(subscription, terms, period),
         opening_levels=tuple(
             OpeningLevel(
                 series=level.series,
@@ -142,6 +146,48 @@ def _build(subscription: Subscription, plan_version_id: int, period: Period, tim
             )
             for level in opening_levels(customer_id=subscription.customer_id, before=period.start)
         ),
+        trial_ends=terms.trial_ends,
+    )
+
+
+def _claims(subscription: Subscription, period: Period, prices: tuple[PriceInput, ...], book: PriceBook) -> list[Claim]:
+    """The customer's subscriptions that run in the period, oldest first: usage belongs to one of them."""
+    running = (
+        Subscription.objects.filter(customer_id=subscription.customer_id, starts_on__lt=period.end)
+        .filter(Q(ends_on=None) | Q(ends_on__gt=period.start))
+        .select_related("plan_version__plan", "customer")
+        .order_by("starts_on", "pk")
+    )
+    claims = []
+    for other in running:
+        if other.pk == subscription.pk:
+            own = prices
+        else:
+            found = terms_of(subscription=other, start=period.start, end=period.end, book=book)
+            own = tuple(price_input(price) for price in found.prices)
+        claims.append(Claim(str(other.pk), other.starts_on, other.ends_on, own))
+    return claims or [Claim(str(subscription.pk), period.start, None, prices)]
+
+
+def _commitments(subscription: Subscription, terms: Terms, period: Period) -> tuple[Commitment, ...]:
+    return tuple(_commitment(subscription, promise, period) for promise in terms.commitments)
+
+
+def _commitment(subscription: Subscription, promise: TermCommitment, period: Period) -> Commitment:
+    """What earlier periods count is needed only where the term ends: there the rest is due."""
+    earlier = ZERO
+    if period.start < promise.ends <= period.end:
+        earlier = billed_before(
+            subscription_id=subscription.pk, starts=promise.starts, ends=period.start, prices=promise.prices
+        )
+    return Commitment(
+        key=promise.key,
+        name=promise.name,
+        amount=promise.amount,
+        starts=promise.starts,
+        ends=promise.ends,
+        earlier=earlier,
+        prices=promise.prices,
     )
 
 

@@ -1,25 +1,16 @@
 """Billing periods of subscriptions: worked out once, then kept."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.db import transaction
 from django.utils import timezone as django_timezone
 
-from amberflow.lib.periods import BillingCycle, Period, local_date, period_on, periods_between
+from amberflow.lib.periods import Period, local_date, period_on, periods_between
+from pricing.cycles import billing_cycle
 from pricing.models import Subscription
+from pricing.terms import version_on
 from rating.models import BillingPeriod
-
-
-def billing_cycle(subscription: Subscription) -> BillingCycle:
-    """The cycle of the subscription in its customer's time zone."""
-    return BillingCycle(
-        kind=subscription.billing_cycle,  # type: ignore[arg-type]
-        interval=subscription.interval,  # type: ignore[arg-type]
-        interval_count=subscription.interval_count,
-        anchor=subscription.anchor or subscription.starts_on,
-        timezone=subscription.customer.timezone,
-    )
 
 
 @transaction.atomic
@@ -40,6 +31,7 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     last = existing.last()
     if last is not None:
         _follow_end(last, subscription)
+    _follow_version(list(existing.filter(frozen_at=None)), subscription)
     start = last.end_date if last is not None else subscription.starts_on
     starts_at = last.period_end if last is not None else None
     for period in periods_between(
@@ -56,11 +48,6 @@ def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
     return list(
         BillingPeriod.objects.filter(subscription=subscription, frozen_at=None, start_date__gte=subscription.ends_on)
     )
-
-
-def period_containing(*, subscription: Subscription, on: date) -> Period:
-    """The subscription's period on a local date, without writing it. Raises PeriodError outside start and end."""
-    return period_on(billing_cycle(subscription), on, start=subscription.starts_on, end=subscription.ends_on)
 
 
 def _close_gaps(periods: list[BillingPeriod]) -> None:
@@ -82,10 +69,19 @@ def _follow_end(last: BillingPeriod, subscription: Subscription) -> None:
         last.save(update_fields=["end_date", "period_end"])
 
 
+def _follow_version(periods: list[BillingPeriod], subscription: Subscription) -> None:
+    """A period shows the plan version of its first day, also after the subscription was moved to another."""
+    for period in periods:
+        version = version_on(subscription, period.start_date)
+        if version.pk != period.plan_version_id:
+            period.plan_version = version
+            period.save(update_fields=["plan_version"])
+
+
 def _save_period(subscription: Subscription, period: Period, starts_at: datetime | None) -> BillingPeriod:
     return BillingPeriod.objects.create(
         subscription=subscription,
-        plan_version_id=subscription.plan_version_id,
+        plan_version=version_on(subscription, period.start),
         timezone=subscription.customer.timezone,
         start_date=period.start,
         end_date=period.end,

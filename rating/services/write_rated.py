@@ -10,7 +10,7 @@ import msgspec
 from django.db import connection
 
 from metering.models import Meter
-from pricing.models import Price
+from pricing.terms import plan_prices_between
 from rating.engine.rated import RatedLine as EngineLine
 from rating.engine.rated import RatedPeriod, Slice
 from rating.models import BillingPeriod, RatedLine, SeriesSlices, UnbilledCost, UnpricedUsage
@@ -61,7 +61,7 @@ def write_rated(*, period: BillingPeriod, rated: RatedPeriod) -> None:
 
 
 def _write_lines(period: BillingPeriod, lines: Sequence[EngineLine], stored: dict[str, str]) -> None:
-    prices = dict(Price.objects.filter(plan_version_id=period.plan_version_id).values_list("key", "id"))
+    prices = plan_prices_between(subscription=period.subscription, start=period.start_date, end=period.end_date)
     changed: list[RatedLine] = []
     texts: list[list[str]] = []
     for position, line in enumerate(lines):

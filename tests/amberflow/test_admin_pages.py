@@ -1,5 +1,7 @@
 """Every page of the back office answers, with each filter and sort, for whom it should and for nobody else."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -9,12 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from customers.models import ApiKey, Customer
-from invoicing.models import Invoice
+from invoicing.models import CreditEntry, CreditGrant, Invoice
+from invoicing.services.credits import grant_credits
 from metering.models import Event, RejectedEvent, UsageImport
 from pricing.models import Discount, PlanVersion, Subscription
 from rating.models import BillingPeriod, LateUsage, RatedLine
 from tests.factories import make_api_key
-from tests.office import NOW
+from tests.office import AUGUST, NOW
 
 OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
 PAGES = ("index", "margin", "margin_csv", "needs_attention", "uncosted_models")
@@ -41,6 +44,7 @@ def full_office(office):
     subscription = Subscription.objects.get(customer=office.north)
     Discount.objects.create(subscription=subscription, name="Welcome", percent=10)
     UsageImport.objects.create(digest="d", file_name="usage.csv", lines=3, accepted=2, rejected=1)
+    _grant(office.north)
     LateUsage.objects.create(period=office.final.period, input_digest="x", events=1, amount=1, cost=1, noticed_at=NOW)
     return office
 
@@ -110,6 +114,7 @@ def test_a_stranger_is_asked_to_log_in(db, client):
 
 def test_a_list_needs_few_queries_whatever_its_length(full_office, admin_client):
     models = [Customer, Invoice, RatedLine, Event, Subscription, PlanVersion, RejectedEvent, ApiKey, BillingPeriod]
+    models += [CreditGrant, CreditEntry]
     before = {model: _queries(admin_client, model) for model in models}
     for n in range(3):
         _one_more(full_office, n)
@@ -129,12 +134,25 @@ def _queries(client, model):
 
 def _one_more(office, n):
     version = PlanVersion.objects.get(plan__code="usd")
-    office.customer(f"more-{n}", version, NOW.date().replace(day=1))
+    _grant(office.customer(f"more-{n}", version, NOW.date().replace(day=1)))
     office.use(f"more-{n}", NOW, 1000, 10, feature="chat")
     office.use(f"nobody-{n}", NOW, 1, 1, feature="chat")
     office.plan(f"plan-{n}", "USD", fee="1", input_price=None, output_price=None)
     office.rate()
     make_api_key()
+
+
+def _grant(customer):
+    return grant_credits(
+        customer_id=customer.pk,
+        kind="paid",
+        name="Prepaid",
+        amount=Decimal(50),
+        currency="USD",
+        effective_on=AUGUST,
+        reason="paid in advance",
+        now=NOW,
+    )
 
 
 def test_the_side_bar_counts_what_needs_attention(office, admin_client):

@@ -2,11 +2,15 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+import time_machine
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from amberflow.lib.errors import DomainError
+from invoicing import tasks
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.check_credits import check_credits
 from invoicing.services.credits import balance_of, expire_credits, grant_credits, revoke_credits
@@ -372,3 +376,38 @@ def test_shares_follow_slices_that_moved_under_the_same_amount(company, draft):
     assert list(
         LineCredit.objects.filter(line__key="pages?model=alpha").order_by("day").values_list("day", "amount")
     ) == [(date(2026, 7, 3), Decimal("3.25")), (date(2026, 7, 12), Decimal("9.75"))]
+
+
+# --- what the queue and the command line do ------------------------------------------------------------------
+def test_drafts_follow_credits_by_a_task_after_the_commit(draft, monkeypatch, django_capture_on_commit_callbacks):
+    queued = []
+    monkeypatch.setattr("invoicing.services.credits.async_task", lambda name, *args: queued.append((name, *args)))
+    with django_capture_on_commit_callbacks(execute=True):
+        grant = give(draft.customer, "25")
+        assert queued == []
+    assert queued == [("invoicing.tasks.refresh_drafts", draft.customer_id)]
+    assert tasks.refresh_drafts(draft.customer_id) == "1 changed"
+    draft.refresh_from_db()
+    assert draft.credits_minor == 2500
+    with django_capture_on_commit_callbacks(execute=True):
+        revoke_credits(grant_id=grant.pk, reason="no", now=IN_JULY)
+    assert len(queued) == 2
+
+
+def test_the_daily_task_may_run_twice(company):
+    grant = give(company.customer(), "25", expires_on=date(2026, 7, 2))
+    with time_machine.travel(AFTER_JULY, tick=False):
+        assert [tasks.expire_credits(), tasks.expire_credits()] == ["1 expired", "0 expired"]
+    assert entries_of(grant) == [("granted", 2500), ("expired", -2500)]
+
+
+def test_the_command_says_what_it_proved_or_what_differs(draft):
+    give(draft.customer, "25")
+    out = StringIO()
+    call_command("check_credits", stdout=out)
+    assert out.getvalue() == "1 grants and 1 entries add up, and say what the invoices say.\n"
+    tamper("UPDATE invoicing_creditentry SET amount_minor = 1")
+    with pytest.raises(CommandError, match=r"^1 differences\.$") as caught:
+        call_command("check_credits", stdout=out)
+    assert caught.value.returncode == 1
+    assert "does not begin with the 2500 that were granted" in out.getvalue()

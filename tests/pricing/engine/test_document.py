@@ -13,6 +13,8 @@ D = Decimal
 
 PER_UNIT = {"model": "per_unit", "currency": "USD", "unit_price": "1"}
 GRADUATED = {"model": "graduated", "currency": "USD", "tiers": [{"up_to": None, "unit_price": "1"}]}
+PACKAGE = {"model": "package", "currency": "USD", "package_size": "10", "package_price": "1"}
+PERCENTAGE = {"model": "percentage", "currency": "USD", "rate_percent": "1"}
 FLAT = {"model": "flat", "currency": "USD", "amount": "10"}
 
 
@@ -168,6 +170,104 @@ REFUSED = [
         "tiers[1].up_to",
         "5 is not above 5, where the tier begins; sort the tiers.",
     ),
+    (
+        {**FLAT, "recurrence": "daily"},
+        "unknown_recurrence",
+        "recurrence",
+        "'daily' is not a recurrence; use one",
+    ),
+    (
+        {**PER_UNIT, "recurrence": "one_time"},
+        "unused_field",
+        "recurrence",
+        "a per_unit price has no recurrence;",
+    ),
+    ({**PER_UNIT, "tier_scope": "each"}, "unknown_tier_scope", "tier_scope", "'each' is not a tier scope; use one of"),
+    ({**PACKAGE, "package_size": None}, "missing", "package_size", "a package price needs package_size; add it."),
+    (
+        {**PACKAGE, "package_size": "0"},
+        "out_of_range",
+        "package_size",
+        "a package of 0 units can't be sold; use",
+    ),
+    ({**PACKAGE, "rounding": ["up"]}, "unknown_rounding", "rounding", "['up'] is not a rounding; use one of none, up,"),
+    ({**PACKAGE, "package_price": D("NaN")}, "number", "package_price", "NaN is not a finite number; leave the value"),
+    (
+        {**PACKAGE, "package_price": D("1E+999999")},
+        "number",
+        "package_price",
+        "'1E+999999' has more than 20 digits",
+    ),
+    ({**PACKAGE, "package_price": D("1E-999999")}, "number", "package_price", "'1E-999999' has more than 18 decimals;"),
+    ({**PERCENTAGE, "free_events": "2.5"}, "number", "free_events", "2.5 is not a whole number; use one, like 3."),
+    ({**PERCENTAGE, "free_events": -1}, "negative", "free_events", "-1 is below 0; use 0 or more, and a discount to"),
+    ({**PERCENTAGE, "free_events": True}, "number", "free_events", "True is not a number; write it as a string, like"),
+    (
+        {**PERCENTAGE, "min_per_event": "2", "max_per_event": "1"},
+        "minimum_above_maximum",
+        "min_per_event",
+        "2 is above the max_per_event of 1; swap them.",
+    ),
+    (
+        {**PERCENTAGE, "min_per_event": "2", "unit_rounding": "up"},
+        "unused_field",
+        "unit_rounding",
+        "units can't be rounded where each event has a minimum or maximum of its own; use none.",
+    ),
+    (
+        {**FLAT, "model": "cost_plus", "amount": None},
+        "missing",
+        "markup_percent",
+        "a cost_plus price needs mark",
+    ),
+    (
+        {**PER_UNIT, "tiers": [{"flat_fee": "1"}]},
+        "unused_field",
+        "tiers",
+        "a per_unit price has no tiers; remove",
+    ),
+    (
+        two_tiers(up_to="5", rate_percent="1"),
+        "unused_field",
+        "tiers[0].rate_percent",
+        "a tier of a graduated price has no rate_percent; remove it or choose another model.",
+    ),
+    (
+        {**GRADUATED, "model": "stairstep"},
+        "unused_field",
+        "tiers[0].unit_price",
+        "a tier of a stairstep price has no unit_price; remove it or choose another model.",
+    ),
+    (
+        {**GRADUATED, "model": "stairstep", "tiers": [{}]},
+        "missing",
+        "tiers[0].flat_fee",
+        "a tier needs a flat_fee; add one.",
+    ),
+    (
+        {**GRADUATED, "model": "volume_package", "tiers": [{"package_price": "1"}]},
+        "missing",
+        "tiers[0].package_size",
+        "a package_price needs a package_size; add it.",
+    ),
+    (
+        {**GRADUATED, "model": "graduated_package", "tiers": [{"package_size": "1"}]},
+        "missing",
+        "tiers[0].package_price",
+        "a tier needs a package_price or a flat_fee; add one.",
+    ),
+    (
+        {**GRADUATED, "model": "graduated_package", "tiers": [{"package_size": "0", "package_price": "1"}]},
+        "out_of_range",
+        "tiers[0].package_size",
+        "a package of 0 units can't be sold; use a size above 0.",
+    ),
+    (
+        {**GRADUATED, "tiers": [{"up_to": "5", "unit_price": "1"}] * 2 + [{"up_to": "4", "unit_price": "1"}]},
+        "tier_order",
+        "tiers[1].up_to",
+        "5 is not above 5, where the tier begins; sort the tiers.",
+    ),
     (two_tiers(up_to="5", unit_price="-1"), "negative", "tiers[0].unit_price", "-1 is below 0; use 0 or more, and"),
 ]
 
@@ -181,15 +281,17 @@ def test_a_wrong_document_names_the_place_and_the_remedy(document, code, path, m
     assert str(caught.value) == (f"{path}: {caught.value.message}" if path else caught.value.message)
 
 
+BASES = [FLAT, PER_UNIT, GRADUATED, PACKAGE, PERCENTAGE]
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted(price_document(parse_price(GRADUATED)) | price_document(parse_price(FLAT)) | {"unit_price": ""})
+FIELDS = sorted({*(field for base in BASES for field in price_document(parse_price(base)))})
 
 
-@given(st.sampled_from([FLAT, PER_UNIT, GRADUATED]), st.sampled_from(FIELDS), json_values)
+@given(st.sampled_from(BASES), st.sampled_from(FIELDS), json_values)
 def test_any_json_is_parsed_or_refused(document, field, value):
     """Whatever stands in a field: a price that round-trips, or a DocumentError, and nothing else."""
     try:

@@ -182,6 +182,23 @@ def test_free_units_are_taken_off_the_quantity_before_it_is_priced():
     assert (line.list_amount, line.discount_amount, line.amount) == (D(160), D(70), D(90))
 
 
+def test_free_units_of_two_discounts_add_up():
+    # 150 used, 100 and 100 free: nothing is left. With 30 and 20 free of 120 at 1 up to 100 and 3 above: 70 are left.
+    twice = tuple(Discount(key, "free_units", units=D(100)) for key in "ab")
+    flat = usage("per_unit", unit_price=D("0.333333333333333333"))
+    assert amounts(rate([entry("input", flat)], [row(tokens=150)], discounts=twice)) == [("input", D(0))]
+    some = (Discount("a", "free_units", units=D(30)), Discount("b", "free_units", units=D(20)))
+    price = usage("graduated", tiers=(Tier(D(100), D(1)), Tier(None, D(3))))
+    assert amounts(rate([entry("input", price)], [row(tokens=120)], discounts=some)) == [("input", D(70))]
+
+
+def test_free_units_after_a_percent_are_worth_what_it_left_of_them():
+    # 200 less 50 % are 100; 20 of the 200 units are then worth 10.
+    discounts = (Discount("a", "percent", D(50)), Discount("b", "free_units", units=D(20), priority=1))
+    price = usage("per_unit", unit_price=D(1))
+    assert amounts(rate([entry("input", price)], [row(tokens=200)], discounts=discounts)) == [("input", D(90))]
+
+
 def test_free_units_of_a_filter_go_to_its_usage_alone():
     free = Discount("d", "free_units", units=D(100), filter=(("model", ("a",)),))
     rows = [row(1, 0, 60, dims=(("model", "a"),)), row(2, 0, 40, dims=(("model", "b"),))]
