@@ -80,6 +80,7 @@ _NAVIGATION = [
             _model("Commitments", "flag", "pricing", "commitment"),
             _model("Discounts", "money_off", "pricing", "discount"),
             _model("Promotions", "campaign", "pricing", "promotion"),
+            _model("Simulations", "science", "rating", "simulation"),
         ],
     },
     {

@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("metering.api.urls")),
     path("", include("pricing.api.urls")),
+    path("", include("rating.api.urls")),
     path("", include("invoicing.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]

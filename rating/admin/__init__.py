@@ -7,6 +7,7 @@ from rating.admin import (
     late_usage,
     plan_example,
     rated_line,
+    simulation,
     unpriced_usage,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "late_usage",
     "plan_example",
     "rated_line",
+    "simulation",
     "unpriced_usage",
 ]

@@ -5,6 +5,7 @@ from rating.models.exchange_rate import ExchangeRate
 from rating.models.late_usage import LateUsage
 from rating.models.line_credit import LineCredit
 from rating.models.rated_line import RatedLine, SeriesSlices, Slice
+from rating.models.simulation import Simulation, SimulationStatus
 from rating.models.touched_period import TouchedPeriod
 from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
 
@@ -15,6 +16,8 @@ __all__ = [
     "LineCredit",
     "RatedLine",
     "SeriesSlices",
+    "Simulation",
+    "SimulationStatus",
     "Slice",
     "TouchedPeriod",
     "UnbilledCost",

@@ -17,6 +17,7 @@ SUPPORT_HIDDEN_MODELS = (
     "unpricedusage",
     "lateusage",
     "ratedline",
+    "simulation",
 )
 SUPPORT_MAY_CHANGE = ("customers.add_apikey", "customers.change_apikey", "metering.change_rejectedevent")
 

@@ -1,0 +1,154 @@
+"""What the small company's customers would have paid. July's invoice of North: 31 + 10 + 4 = 45, cost 1 + 0.40."""
+
+import json
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from amberflow.lib.errors import DomainError
+from rating.models import RatedLine, Simulation
+from rating.services.simulation import answer, run_simulation, start_simulation
+from tests.factories import make_api_key
+from tests.office import NOW, Office
+
+pytestmark = pytest.mark.django_db
+
+JULY = {"start": "2026-07-01", "end": "2026-08-01"}
+AUGUST = {"start": "2026-08-01", "end": "2026-09-01"}
+TENTH = {"kind": "percent", "percent": "10"}
+
+
+@pytest.fixture
+def office():
+    with time_machine.travel(NOW):
+        yield Office()
+
+
+def test_a_discount_on_an_invoiced_month(office):
+    (north,) = answer(request={**JULY, "discounts": [TENTH]})
+    assert (north["customer"], north["currency"]) == ("north", "USD")
+    assert (north["before"]["amount"], north["after"]["amount"]) == ("45", "40.5")
+    # cost 1.40: margin 43.60 before and 39.10 after
+    assert (north["before"]["margin"], north["after"]["margin"]) == ("43.6", "39.1")
+    lines = {line["key"]: line["difference"] for line in north["periods"][0]["lines"]}
+    assert lines == {"base": "-3.1", "input-tokens": "-1", "output-tokens": "-0.4"}
+
+
+def test_an_override_of_one_price(office):
+    price = {
+        "model": "per_unit",
+        "currency": "USD",
+        "meter": "input_tokens",
+        "unit_scale": "1000000",
+        "unit_price": "12",
+    }
+    (north,) = answer(request={**JULY, "overrides": [{"key": "input-tokens", "price": price}]})
+    # 1 million at 12 per million instead of 10
+    assert north["after"]["amount"] == "47"
+
+
+def test_another_plan_version_says_what_it_has_no_price_for(office):
+    poor = {"plan": "poor", "number": 1}
+    (north,) = answer(request={**AUGUST, "customers": ["north"], "plan_version": poor})
+    # The other plan prices model gamma only: nothing of North's usage, and it has no base fee.
+    assert north["after"]["amount"] == "0"
+    assert north["periods"][0]["unpriced_after"] > north["periods"][0]["unpriced_before"] == 0
+    assert north["after"]["cost"] == north["before"]["cost"]
+
+
+def test_those_for_whom_most_changes_come_first(office):
+    results = answer(request={**AUGUST, "discounts": [TENTH]})
+    differences = [abs(float(result["after"]["amount"]) - float(result["before"]["amount"])) for result in results]
+    assert len(results) == 3
+    assert differences == sorted(differences, reverse=True)
+
+
+def test_nothing_that_bills_is_written(office):
+    before = list(RatedLine.objects.order_by("pk").values())
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        answer(request={**AUGUST, "discounts": [TENTH]})
+    assert not [query for query in queries if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")]
+    assert list(RatedLine.objects.order_by("pk").values()) == before
+
+
+def test_a_run_that_was_cut_off_goes_on_and_twice_is_once(office):
+    simulation = start_simulation(request={**AUGUST, "discounts": [TENTH]})
+    assert (simulation.status, simulation.total) == ("waiting", 3)
+    whole = run_simulation(simulation_id=simulation.pk, now=NOW)
+    assert (whole.status, whole.done) == ("done", 3)
+    Simulation.objects.filter(pk=simulation.pk).update(status="running", results=whole.results[1:], done=2)
+    again = run_simulation(simulation_id=simulation.pk, now=NOW)
+    assert again.results == whole.results
+    assert run_simulation(simulation_id=simulation.pk, now=NOW).results == whole.results
+
+
+@pytest.mark.parametrize(
+    ("request_document", "field"),
+    [
+        ({**JULY}, ""),
+        ({**JULY, "end": "2026-07-01", "discounts": [TENTH]}, "end"),
+        ({"start": "July", "end": "2026-08-01", "discounts": [TENTH]}, "start"),
+        ({**JULY, "discounts": [{"kind": "percent"}]}, "discounts[0].percent"),
+        ({**JULY, "plan_version": {"plan": "usd", "number": 9}}, "plan_version"),
+        ({**JULY, "customers": ["whoever"], "discounts": [TENTH]}, "customers[0]"),
+        (
+            {**JULY, "overrides": [{"key": "x", "price": {"model": "flat", "currency": "USD"}}]},
+            "overrides[0].price.amount",
+        ),
+        ({**JULY, "discount": TENTH}, "discount"),
+    ],
+)
+def test_a_mistake_is_told_with_its_field(office, request_document, field):
+    with pytest.raises(DomainError) as refused:
+        answer(request=request_document)
+    assert refused.value.field == field
+
+
+def test_the_api_answers_a_small_question_at_once(office, client):
+    _, key = make_api_key("billing:read")
+    headers = {"Authorization": f"Bearer {key}"}
+    body = json.dumps({**JULY, "discounts": [TENTH]})
+    found = client.post("/api/v1/simulations", body, content_type="application/json", headers=headers)
+    assert found.status_code == 200
+    assert found.json()["results"][0]["after"]["amount"] == "40.5"
+    refused = client.post("/api/v1/simulations", "{}", content_type="application/json", headers=headers)
+    assert (refused.status_code, refused.json()["field"]) == (400, "start")
+    assert client.get("/api/v1/simulations/999", headers=headers).status_code == 400
+
+
+def test_the_api_needs_the_right_to_see_amounts(office, client):
+    _, key = make_api_key()
+    headers = {"Authorization": f"Bearer {key}"}
+    body = json.dumps({**JULY, "discounts": [TENTH]})
+    found = client.post("/api/v1/simulations", body, content_type="application/json", headers=headers)
+    assert found.status_code == 403
+
+
+def test_the_command_prints_a_table(office):
+    out = StringIO()
+    call_command("simulate", "2026-07-01", "2026-08-01", "--discount", json.dumps(TENTH), "--lines", stdout=out)
+    assert "north" in out.getvalue()
+    assert "-4.5" in out.getvalue()
+    with pytest.raises(CommandError, match=r"write it like pro:2"):
+        call_command("simulate", "2026-07-01", "2026-08-01", "--plan-version", "usd", stdout=out)
+
+
+def test_the_back_office_starts_one_and_shows_its_answer(office, admin_client):
+    url = "/admin/rating/simulation/add/"
+    assert b"Simulate" in admin_client.get(url).content
+    wrong = admin_client.post(url, {"start": "2026-07-01", "end": "2026-08-01"})
+    assert b"Nothing is to be changed" in wrong.content
+    asked = {"start": "2026-07-01", "end": "2026-08-01", "discount": json.dumps(TENTH), "name": "Ten percent"}
+    answered = admin_client.post(url, asked)
+    simulation = Simulation.objects.get()
+    assert answered.status_code == 302
+    run_simulation(simulation_id=simulation.pk, now=NOW)
+    page = admin_client.get(answered.url).content.decode()
+    assert "Ten percent" in page
+    assert "40.50" in page
