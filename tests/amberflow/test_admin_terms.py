@@ -59,7 +59,7 @@ def price_form(subscription, **changes):
 def test_an_own_price_begins_with_what_the_plan_says(north, admin_client):
     answer = page(admin_client, "pricing_subscriptionprice_add", subscription=north.pk, kind="override", key="base")
     form = answer.context["adminform"].form
-    assert json.loads(form["document"].value()) == {"model": "flat", "currency": "USD", "amount": "31"}
+    assert {"model": "flat", "currency": "USD", "amount": "31"}.items() <= json.loads(form["document"].value()).items()
     assert form["name"].value() == "Base fee"
     assert form["starts_on"].value() == date(2026, 8, 10)
 
