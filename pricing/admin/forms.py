@@ -10,12 +10,26 @@ from amberflow.lib.errors import DomainError
 
 
 class IndentedJSONField(forms.JSONField):
-    """JSON over several lines."""
+    """JSON over several lines; nothing is an empty field."""
+
+    rows = 4
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.widget.attrs["rows"] = self.rows
 
     def prepare_value(self, value: Any) -> Any:
+        if value is None:
+            return ""
         if isinstance(value, dict | list):
             return json.dumps(value, indent=2, ensure_ascii=False) if value else json.dumps(value)
         return super().prepare_value(value)
+
+
+class DocumentField(IndentedJSONField):
+    """A price document, most of which can be seen at once."""
+
+    rows = 14
 
 
 class CheckedForm(forms.ModelForm):

@@ -1,6 +1,5 @@
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -17,8 +16,6 @@ from pricing.services.promotions import check_promotion
 
 
 class PromotionForm(CheckedForm):
-    code = forms.CharField(max_length=40, help_text="What is typed; capitals and small letters are the same.")
-
     class Meta:
         model = Promotion
         fields = "__all__"  # a person decides about each of them

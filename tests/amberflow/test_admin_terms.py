@@ -59,7 +59,7 @@ def price_form(subscription, **changes):
 def test_an_own_price_begins_with_what_the_plan_says(north, admin_client):
     answer = page(admin_client, "pricing_subscriptionprice_add", subscription=north.pk, kind="override", key="base")
     form = answer.context["adminform"].form
-    assert json.loads(form["document"].value()) == {"model": "flat", "currency": "USD", "amount": "31"}
+    assert {"model": "flat", "currency": "USD", "amount": "31"}.items() <= json.loads(form["document"].value()).items()
     assert form["name"].value() == "Base fee"
     assert form["starts_on"].value() == date(2026, 8, 10)
 
@@ -155,14 +155,14 @@ def test_commitments_discounts_and_promotions_are_checked_in_their_forms(north, 
     assert Commitment.objects.get().price_keys is None
 
     deal = {"subscription": north.pk, "name": "Deal", "kind": "amount", "amount": "5", "priority": "0", "tiers": "[]",
-            "price": "null", "filter": "{}", "duration": "once"}  # fmt: skip
+            "price": "", "filter": "{}", "duration": "once"}  # fmt: skip
     refused = post(admin_client, "pricing_discount_add", **{**deal, "kind": "percent"})
     assert "amount has no effect on a discount of percent" in refused.content.decode()
     post(admin_client, "pricing_discount_add", **deal)
     assert (Discount.objects.get().currency, Discount.objects.get().amount) == ("USD", 5)
 
     code = {"code": "Spring", "name": "Spring", "kind": "percent", "percent": "10", "priority": "0", "tiers": "[]",
-            "price": "null", "filter": "{}", "duration": "periods", "periods": "3",
+            "price": "", "filter": "{}", "duration": "periods", "periods": "3",
             "max_redemptions_per_customer": "1"}  # fmt: skip
     refused = post(admin_client, "pricing_promotion_add", **{**code, "periods": ""})
     assert "periods is empty" in refused.content.decode()
