@@ -1,6 +1,6 @@
 # Everything starts here: `make help`. Needed beforehand: python3 (3.11 or newer) with pip or venv, and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup clients demo test check format lock db-start db-stop clean
+.PHONY: help setup clients demo test check format bench-rating lock db-start db-stop clean
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.installed ## Install the project's Python packages into .venv
 	@:
@@ -30,6 +30,9 @@ check: setup ## Run the checks alone: lint, format, types, import contracts, mig
 format: setup ## Format the code and fix what can be fixed by itself
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format .
+
+bench-rating: setup ## Measure rating in a database of its own (minutes); writes bench/results/rating.json
+	@$(VENV) -m bench.rating
 
 lock: $(UV) ## Choose the newest allowed versions anew and write the lock files
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --group dev pyproject.toml -o requirements.lock

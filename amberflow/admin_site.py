@@ -21,12 +21,18 @@ class AmberflowAdminSite(UnfoldAdminSite):
         from invoicing.admin.margin import margin_csv, margin_page
         from invoicing.admin.preview import preview_page
         from metering.admin.cost_book import uncosted_models_page
+        from rating.admin.customer_timezone import change_timezone_page
 
         return [
             path("margin/", self.admin_view(margin_page), name="margin"),
             path("margin/margin.csv", self.admin_view(margin_csv), name="margin_csv"),
             path("needs-attention/", self.admin_view(attention_page), name="needs_attention"),
             path("preview/<int:subscription_id>/", self.admin_view(preview_page), name="invoice_preview"),
+            path(
+                "customers/customer/<int:customer_id>/timezone/",
+                self.admin_view(change_timezone_page),
+                name="change_timezone",
+            ),
             path("uncosted-models/", self.admin_view(uncosted_models_page), name="uncosted_models"),
         ]
 

@@ -75,7 +75,11 @@ _NAVIGATION = [
         "items": [
             _model("Plans", "sell", "pricing", "plan"),
             _model("Plan versions", "layers", "pricing", "planversion"),
+            _model("Add-ons", "add_shopping_cart", "pricing", "addon"),
+            _model("Negotiated prices", "handshake", "pricing", "subscriptionprice"),
+            _model("Commitments", "flag", "pricing", "commitment"),
             _model("Discounts", "money_off", "pricing", "discount"),
+            _model("Promotions", "campaign", "pricing", "promotion"),
         ],
     },
     {

@@ -4,9 +4,10 @@ from datetime import date
 
 from django.db import connection
 
+from customers.models import Customer
 from metering.models import EventType, Meter
 from pricing.documents import add_price
-from pricing.models import PlanVersion
+from pricing.models import PlanVersion, Subscription
 from pricing.services.plans import create_plan, publish_version
 
 MONTH = date(2026, 3, 1)
@@ -24,9 +25,9 @@ PRICES = (
     ("platform", {"model": "flat", "amount": "99"}),
     ("graduated", {"model": "graduated", "tiers": TIERS, **MILLION}),
     ("volume", {"model": "volume", "tiers": TIERS, **MILLION}),
-    ("per-unit", {"model": "per_unit", "unit_price": "2.9", "included_units": "2", **MILLION}),
+    ("package", {"model": "package", "package_size": "0.5", "package_price": "1.3", "included_units": "2", **MILLION}),
     ("grouped", {"model": "graduated", "tiers": TIERS, "group_by": ["model"], **MILLION}),
-    ("minimum", {"model": "per_unit", "unit_price": "0.01", "minimum": "25", **MILLION}),
+    ("per-unit", {"model": "per_unit", "unit_price": "0.01", "minimum": "25", **MILLION}),
 )
 
 
@@ -50,11 +51,12 @@ def make_plan() -> PlanVersion:
 
 def add_customers(*, plan_version: PlanVersion, prefix: str, customers: int, series: int) -> None:
     """Customers on the plan since the month began, each with as many series as said, all used on each day of it."""
+    made = Customer.objects.bulk_create(
+        (Customer(external_id=f"{prefix}{n}", name=f"{prefix}{n}") for n in range(customers)), batch_size=2000
+    )
     names = {
         "prefix": prefix,
-        "customers": customers,
         "series": series,
-        "version": plan_version.pk,
         "start": MONTH,
         "end": MONTH_END,
         "models": MODELS,
@@ -64,14 +66,14 @@ def add_customers(*, plan_version: PlanVersion, prefix: str, customers: int, ser
         for statement in STATEMENTS:
             cursor.execute(statement, names)
         cursor.execute("ANALYZE")
+    Subscription.objects.bulk_create(
+        (Subscription(customer=customer, plan_version=plan_version, starts_on=MONTH) for customer in made),
+        batch_size=2000,
+    )
 
 
 # Only what rating reads; the numbers differ from row to row.
 STATEMENTS = (
-    """
-    INSERT INTO customers_customer (external_id, name, email, address, tax_id, timezone, stripe_customer_id, created_at)
-    SELECT %(prefix)s || n, %(prefix)s || n, '', '', '', 'UTC', '', now() FROM generate_series(1, %(customers)s) n
-    """,
     """
     INSERT INTO metering_series (customer_id, event_type_id, dimensions, digest, created_at)
     SELECT c.id, t.id, jsonb_build_object(
@@ -97,12 +99,5 @@ STATEMENTS = (
     CROSS JOIN LATERAL (SELECT s.id * 7919 + extract(day FROM d)::int * 104729) AS x(n)
     WHERE c.external_id LIKE %(prefix)s || '%%'
     ORDER BY s.id, d
-    """,
-    """
-    INSERT INTO pricing_subscription (
-        customer_id, plan_version_id, billing_cycle, interval, interval_count, starts_on, auto_finalize, created_at
-    )
-    SELECT id, %(version)s, 'calendar', 'month', 1, %(start)s, true, now()
-    FROM customers_customer WHERE external_id LIKE %(prefix)s || '%%'
     """,
 )

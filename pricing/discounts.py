@@ -72,10 +72,15 @@ def _end_of_duration(row: Discount, subscription: Subscription, starts: date | N
     return end_of_periods(subscription=subscription, start=begin or subscription.starts_on, count=count)
 
 
+def discount_key(row: Discount) -> str:
+    """Under which a discount stands in inputs and explanations of rated lines."""
+    return f"discount-{row.pk}"
+
+
 def engine_discount(row: Discount, starts: date | None, ends: date | None, number: int = 0) -> EngineDiscount:
     """The discount for the days [starts, ends). Its key is `discount-<pk>`, for the n-th stretch with `-<n>` behind."""
     return EngineDiscount(
-        key=f"discount-{row.pk}" + (f"-{number + 1}" if number else ""),
+        key=discount_key(row) + (f"-{number + 1}" if number else ""),
         created=row.created_at.isoformat(),
         starts=starts,
         ends=ends,

@@ -36,10 +36,7 @@ class PriceBook:
                 .prefetch_related("tiers")
                 .order_by("sort_order", "key")
             )
-            self._versions[version_id] = tuple(
-                PlanPrice(row, document, parse_price(document))
-                for row, document in ((row, document_of(row)) for row in rows)
-            )
+            self._versions[version_id] = tuple(_plan_price(row) for row in rows)
         return self._versions[version_id]
 
     def meter(self, code: str | None) -> Meter | None:

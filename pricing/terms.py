@@ -119,7 +119,7 @@ def terms_of(
     return Terms(
         currency=subscription.plan_version.currency,
         prices=tuple(sorted(prices, key=lambda price: (price.sort_order, price.key, price.starts or start))),
-        discounts=discounts_of(subscription, _plan_days(versions), start, end),
+        discounts=discounts_of(subscription, plan_days(versions), start, end),
         commitments=tuple(
             TermCommitment(
                 key=f"commitment-{row.pk}",
@@ -187,15 +187,21 @@ def plan_prices_between(*, subscription: Subscription, start: date, end: date) -
 
 
 def dated_prices(
-    *, subscription: Subscription, versions: Sequence[DatedVersion] | None = None, book: PriceBook | None = None
+    *,
+    subscription: Subscription,
+    versions: Sequence[DatedVersion] | None = None,
+    negotiated: Sequence[SubscriptionPrice] | None = None,
+    book: PriceBook | None = None,
 ) -> list[TermPrice]:
     """Every price that the subscription ever has, with the days on which it holds; negotiated ones win on theirs.
 
-    The days of a one-time fee are the one on which it falls due.
+    The days of a one-time fee are the one on which it falls due. `versions` and `negotiated` (in order of first day)
+    instead of the stored ones ask “what if”.
     """
     book = book or PriceBook()
     versions = versions_of(subscription) if versions is None else versions
-    negotiated = [] if subscription.pk is None else list(subscription.negotiated_prices.order_by("starts_on", "pk"))
+    if negotiated is None:
+        negotiated = negotiated_prices_of(subscription)
     of_plan = _plan_prices(versions, book)
     orders = {price.key: price.sort_order for price in of_plan}
     due = _due_days(of_plan, subscription.trial_ends_on)
@@ -204,6 +210,11 @@ def dated_prices(
     ]
     prices += [_negotiated_price(row, orders, book) for row in negotiated]
     return [placed for price in prices if (placed := _placed(price, due, subscription.trial_ends_on)) is not None]
+
+
+def negotiated_prices_of(subscription: Subscription) -> list[SubscriptionPrice]:
+    """The stored negotiated prices in order of first day."""
+    return [] if subscription.pk is None else list(subscription.negotiated_prices.order_by("starts_on", "pk"))
 
 
 def overlaps(one: TermPrice, other: TermPrice) -> bool:
@@ -342,7 +353,7 @@ def _cut(price: TermPrice, start: date, end: date) -> TermPrice | None:
     )
 
 
-def _plan_days(versions: Sequence[DatedVersion]) -> list[tuple[int, date, date | None]]:
+def plan_days(versions: Sequence[DatedVersion]) -> list[tuple[int, date, date | None]]:
     """Each plan with the days on which the subscription is on it; versions of one plan in a row are one stretch."""
     days: list[tuple[int, date, date | None]] = []
     for dated in versions:

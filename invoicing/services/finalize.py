@@ -19,6 +19,7 @@ from invoicing.services.draft import write_draft
 from invoicing.services.history import add_event
 from invoicing.services.numbering import next_number
 from invoicing.services.push import enqueue_push
+from metering.queries import is_unsettled
 from rating.models import BillingPeriod, UnpricedUsage
 from rating.services.freeze import freeze_period
 from rating.services.periods import ensure_periods, find_obsolete_periods
@@ -49,6 +50,12 @@ def finalize_invoice(
         return invoice
     check_transition(invoice.status, OPEN)
     _check_time(invoice, period, now, skip_grace)
+    if is_unsettled(customer_id=invoice.customer_id):
+        raise DomainError(
+            "usage_unsettled",
+            "Usage of this customer is being counted anew (a changed time zone, or a new meter): try again when it is "
+            "done.",
+        )
 
     period = rate_billing_period(period_id=period_id, now=now)
     # Locked after period and invoice, always: two invoices of a customer wait for each other here.

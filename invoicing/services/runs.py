@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import from_minor
 from amberflow.worker_processes import in_processes
-from invoicing.models import Invoice
+from invoicing.models import CreditGrant, Invoice
 from invoicing.services import report
 from invoicing.services.draft import write_draft
 from invoicing.services.finalize import final_after, finalize_invoice
@@ -24,11 +24,12 @@ from invoicing.services.report import RunRow, RunSummary
 from invoicing.stripe.push import push_invoice
 from metering.services.merge_usage import merge_usage
 from pricing.models import Subscription
+from pricing.services.plan_changes import follow_plan_changes
+from pricing.services.subscriptions import subscribe_strays
 from rating.models import BillingPeriod
 from rating.services.due import due_subscriptions, is_due, note_changed_usage
 from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
-from rating.services.terms import terms_stamp
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,9 @@ def rate_and_draft(
     not; what is the same as before is not written again. `workers` processes share the subscriptions.
     """
     merge_usage()
+    if not dry_run:
+        follow_plan_changes(now=now)
+        subscribe_strays(external_id=customer)
     note_changed_usage()
     due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
     summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))
@@ -167,12 +171,11 @@ def _rate_open_periods(subscription: Subscription, options: _Options) -> Iterato
         logger.exception("periods of %s can't be made", name)
         yield RunRow(name, "periods", report.FAILED, detail=_words(error))
         return
-    stamp = terms_stamp(subscription_id=subscription.pk)
     for period in periods:
         if period.pk in obsolete:
             _remove(period)
             yield RunRow(name, str(period), report.REMOVED, detail="The subscription ends before it.")
-        elif options.everything or is_due(period_id=period.pk, stamp=stamp, draft=options.draft):
+        elif options.everything or is_due(period_id=period.pk, draft=options.draft):
             yield _rate_and_draft_period(subscription, period, options)
         else:
             yield RunRow(name, str(period), report.UNCHANGED)
@@ -194,7 +197,7 @@ def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, op
             if not options.draft:
                 return RunRow(name, str(period), report.RATED if rated.input_digest != before else report.UNCHANGED)
             invoice, written = write_draft(period=rated, now=options.now)
-            BillingPeriod.objects.filter(pk=period.pk, needs_draft=True).update(needs_draft=False)
+            _note_draft(rated, written)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -206,6 +209,17 @@ def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, op
     if invoice is None:
         return RunRow(name, str(period), report.NO_USAGE)
     return RunRow(name, str(period), report.DRAFTED if written else report.UNCHANGED, _amount(invoice))
+
+
+def _note_draft(period: BillingPeriod, written: bool) -> None:
+    """The period's draft is up to date; what it shows of the customer's credits is missing in those after it."""
+    BillingPeriod.objects.filter(pk=period.pk, needs_draft=True).update(needs_draft=False)
+    customer_id = period.subscription.customer_id
+    if written and CreditGrant.objects.filter(customer_id=customer_id).exists():
+        later = BillingPeriod.objects.filter(
+            subscription__customer_id=customer_id, frozen_at=None, end_date__gte=period.end_date
+        )
+        later.exclude(pk=period.pk).update(needs_draft=True)
 
 
 def _finalize(invoice: Invoice, now: datetime, dry_run: bool) -> RunRow:

@@ -1,13 +1,12 @@
 -- Puts the statistics of some days in place of the stored ones, counted from the events of the same snapshot. With
 -- lock_stats held before, nothing else takes stored rows away or adds them up, so this is exact while events come in: an
--- event and its delta are in the snapshot both, or neither, and then the delta stays. Distinct texts in the deltas are
--- brought to their days, because the deltas go. Nothing is returned.
+-- event and its delta are in the snapshot both, or neither, and then the delta stays. The distinct texts of the deltas
+-- that go are read from the events again, in the same transaction. Nothing is returned.
 WITH
 -- part: counted_stats
 , dropped AS (
     DELETE FROM metering_usagestatdelta
     WHERE series_id IN (SELECT id FROM wanted) AND day >= %(start)s::date AND day < %(end)s::date
-    RETURNING *
 ),
 dropped_days AS (
     DELETE FROM metering_usagestatday AS stored
@@ -25,12 +24,6 @@ dropped_amounts AS (
             WHERE c.series_id = stored.series_id AND c.day = stored.day AND c.property = stored.property
                 AND c.amount = stored.amount
         )
-),
-uniques AS (
-    INSERT INTO metering_usageuniqueday (series_id, day, property, hash)
-    SELECT DISTINCT series_id, day, property, hash
-    FROM dropped CROSS JOIN unnest(uniques) AS u (hash)
-    ON CONFLICT DO NOTHING
 ),
 stats AS (
     INSERT INTO metering_usagestatday (

@@ -1,38 +1,93 @@
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from amberflow.admin_base import BaseAdmin, TabularInline, display, object_link, percent
-from pricing.models import Discount
+from amberflow.admin_base import BaseAdmin, change_url, display, object_link
+from amberflow.formats import money_text, number_text
+from pricing.admin.forms import CheckedForm, IndentedJSONField
+from pricing.describe import describe
+from pricing.models import Discount, DiscountTerms
+from pricing.services.discounts import check_discount
+
+TERMS_FIELDSETS: list[tuple[str | None, dict[str, Any]]] = [
+    (
+        "What it takes off",
+        {"fields": ["name", "kind", "percent", "amount", "units", "tiers", "price", "currency", "priority"]},
+    ),
+    ("What it is for", {"fields": ["price_keys", "meter_codes", "filter"]}),
+]
+JSON_FIELDS = {"tiers": IndentedJSONField, "price": IndentedJSONField, "filter": IndentedJSONField}
 
 
-class DiscountInline(TabularInline):
-    model = Discount
-    fields = ["name", "kind", "percent", "priority", "starts_on", "ends_on"]
-    show_change_link = True
-    can_delete = False  # a promise is ended on a day, not taken out of history
+class DiscountForm(CheckedForm):
+    class Meta:
+        model = Discount
+        exclude = ["redemption"]  # all but what only a code gives
+        field_classes = JSON_FIELDS
+
+    def check(self, instance: Any) -> None:
+        check_discount(discount=instance)
+        # Found out from the subscription or the price when it was left empty.
+        self.cleaned_data["currency"] = instance.currency
 
 
 @admin.register(Discount)
 class DiscountAdmin(SimpleHistoryAdmin, BaseAdmin):
-    purpose = "What a subscription was promised off. Usage of the days from start to end gets it."
-    list_display = ["name", "customer", "subscription_link", "shown_percent", "starts_on", "ends_on", "priority"]
-    list_select_related = ["subscription__customer", "subscription__plan_version__plan"]
-    search_fields = ["name__icontains", "subscription__customer__name__istartswith"]
-    search_help_text = "Part of the name, or the beginning of the customer's name"
-    autocomplete_fields = ["subscription"]
+    purpose = "What a customer, a subscription or a plan's subscriptions were promised off, for the days of its window."
+    form = DiscountForm
+    list_display = ["name", "for_whom", "kind", "value", "starts_on", "ends_on", "duration", "priority"]
+    list_filter = [("kind", ChoicesDropdownFilter), ("duration", ChoicesDropdownFilter), "redemption__promotion"]
+    list_select_related = ["customer", "plan", "subscription__customer", "subscription__plan_version__plan"]
+    search_fields = [
+        "name__icontains",
+        "customer__name__istartswith",
+        "subscription__customer__name__istartswith",
+        "plan__name__istartswith",
+    ]
+    search_help_text = "Part of the name, or the beginning of the customer's or plan's name"
+    autocomplete_fields = ["subscription", "customer", "plan"]
+    fieldsets = [
+        ("Whose it is", {"fields": ["subscription", "customer", "plan"]}),
+        *TERMS_FIELDSETS,
+        ("For how long", {"fields": ["duration", "periods", "starts_on", "ends_on"]}),
+    ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Discount | None = None) -> list[str]:
-        return ["subscription"] if obj is not None else []
+        return ["subscription", "customer", "plan"] if obj is not None else []
 
-    @display(description="Customer", ordering="subscription__customer__name")
-    def customer(self, discount: Discount) -> str | None:
-        return object_link(discount.subscription.customer)
+    def response_add(self, request: HttpRequest, obj: Discount, post_url_continue: Any = None) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        goes_on = {"_continue", "_addanother", "_popup"} & request.POST.keys()
+        return response if goes_on or obj.subscription is None else redirect(change_url(obj.subscription))
 
-    @display(description="Plan")
-    def subscription_link(self, discount: Discount) -> str | None:
-        return object_link(discount.subscription, discount.subscription.plan_version)
+    @display(description="For")
+    def for_whom(self, discount: Discount) -> str | None:
+        if discount.subscription is not None:
+            return object_link(discount.subscription, discount.subscription)
+        return object_link(discount.customer or discount.plan)
 
-    @display(description="Percent", ordering="percent")
-    def shown_percent(self, discount: Discount) -> str:
-        return percent(discount.percent)
+    @display(description="Off")
+    def value(self, discount: Discount) -> str:
+        return value_text(discount)
+
+
+def value_text(terms: DiscountTerms) -> str:
+    """What a discount or promotion takes off, in a few words."""
+    match terms.kind:
+        case DiscountTerms.Kind.PERCENT:
+            return f"{number_text(terms.percent)} %"
+        case DiscountTerms.Kind.AMOUNT:
+            return money_text(terms.amount, terms.currency)
+        case DiscountTerms.Kind.FREE_UNITS:
+            return f"{number_text(terms.units)} units"
+        case DiscountTerms.Kind.PRICE:
+            return ", ".join(describe(terms.price or {}))
+        case _:
+            return ", ".join(
+                f"{tier['percent']} % {'above' if tier['up_to'] is None else 'up to ' + str(tier['up_to'])}"
+                for tier in terms.tiers
+            )

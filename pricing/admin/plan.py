@@ -28,7 +28,7 @@ class PlanForm(forms.ModelForm):
 
     class Meta:
         model = Plan
-        fields = ["code", "name", "description"]
+        fields = ["code", "name", "description", "is_default"]
 
     def clean_currency(self) -> str:
         return self.cleaned_data["currency"].upper() or "USD"
@@ -48,7 +48,7 @@ class PlanAdmin(BaseAdmin):
     actions_detail = ["new_version"]
 
     def get_fields(self, request: HttpRequest, obj: Plan | None = None) -> list[str]:
-        return ["code", "name", "description"] + ([] if obj else ["currency"])
+        return ["code", "name", "description", *(["is_default"] if obj else ["currency"])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> list[str]:
         return ["code"] if obj else []

@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -10,37 +10,31 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from amberflow.admin_base import (
     BaseAdmin,
     Panel,
+    action,
     add_column,
     add_panel,
+    change_url,
     display,
     link,
     list_url,
     object_link,
 )
-from amberflow.lib.errors import DomainError
 from customers.models import Customer
-from pricing.admin.discount import DiscountInline
+from pricing.admin.forms import CheckedForm
+from pricing.admin.subscription_actions import attach, change_plan, charge_once, redeem
 from pricing.models import PlanVersion, Subscription
 from pricing.services.subscriptions import check_subscription, create_subscription
 
 FIXED_ONCE_MADE = ["customer", "plan_version", "billing_cycle", "interval", "interval_count", "anchor", "starts_on"]
 
 
-class SubscriptionForm(forms.ModelForm):
+class SubscriptionForm(CheckedForm):
     class Meta:
         model = Subscription
-        fields = [*FIXED_ONCE_MADE, "ends_on", "auto_finalize"]
+        fields = [*FIXED_ONCE_MADE, "name", "ends_on", "trial_ends_on", "auto_finalize"]
 
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if not self.errors:
-            for name, value in values.items():
-                setattr(self.instance, name, value)
-            try:
-                check_subscription(subscription=self.instance)
-            except DomainError as error:
-                self.add_error(error.field if error.field in self.fields else None, error.message)
-        return values
+    def check(self, instance: Any) -> None:
+        check_subscription(subscription=instance)
 
 
 @admin.register(Subscription)
@@ -58,14 +52,15 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
     search_fields = ["=customer__external_id", "customer__name__istartswith", "=plan_version__plan__code"]
     search_help_text = "Customer's external id or plan's code (whole), or the beginning of the customer's name"
     autocomplete_fields = ["customer"]
-    inlines = [DiscountInline]
+    actions = ["change_plans"]
+    actions_detail = ["change_plan", "attach", "charge_once", "redeem"]
     fieldsets = [
-        (None, {"fields": ["customer", "plan_version", "starts_on", "ends_on"]}),
+        (None, {"fields": ["customer", "plan_version", "name", "starts_on", "ends_on", "trial_ends_on"]}),
         ("Billing", {"fields": ["billing_cycle", "interval", "interval_count", "anchor", "auto_finalize"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
-        # Periods were worked out from these; another plan or cycle is another subscription.
+        # Periods were worked out from these; another cycle is another subscription, another plan has its own action.
         return FIXED_ONCE_MADE if obj is not None else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -88,13 +83,15 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
             interval_count=obj.interval_count,
             anchor=obj.anchor,
             auto_finalize=obj.auto_finalize,
+            name=obj.name,
+            trial_ends_on=obj.trial_ends_on,
         )
         obj.pk = made.pk
         obj._state.adding = False
 
     @display(description="Subscription", ordering="id")
     def name(self, subscription: Subscription) -> str:
-        return f"#{subscription.pk}"
+        return subscription.name or f"#{subscription.pk}"
 
     @display(description="Customer", ordering="customer__name")
     def customer_link(self, subscription: Subscription) -> str | None:
@@ -111,6 +108,30 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
     @display(description="State", label={"Active": "success", "Ended": "info", "Not begun": "warning"})
     def state(self, subscription: Subscription) -> str:
         return state_of(subscription)
+
+    @admin.action(description="Change plan version", permissions=["change"])
+    def change_plans(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return change_plan(request, list(queryset), back=request.get_full_path())
+
+    @action(description="Change plan", icon="swap_horiz", permissions=["terms"])
+    def change_plan(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subscription = self.get_queryset(request).get(pk=object_id)
+        return change_plan(request, [subscription], back=change_url(subscription))
+
+    @action(description="Sell an add-on", icon="add_shopping_cart", permissions=["terms"])
+    def attach(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return attach(request, self.get_queryset(request).get(pk=object_id))
+
+    @action(description="Charge once", icon="request_quote", permissions=["terms"])
+    def charge_once(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return charge_once(request, self.get_queryset(request).get(pk=object_id))
+
+    @action(description="Redeem a code", icon="redeem", permissions=["terms"])
+    def redeem(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redeem(request, self.get_queryset(request).get(pk=object_id))
+
+    def has_terms_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("pricing.change_subscription")
 
 
 def shown_cycle(subscription: Subscription) -> str:

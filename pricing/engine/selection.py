@@ -43,12 +43,13 @@ def find_ambiguities(prices: Sequence[tuple[str, Price]]) -> list[tuple[str, str
     return [
         (one, other)
         for (one, price), (other, other_price) in combinations(usage, 2)
-        if price.meter == other_price.meter and _overlap(price.filter, other_price.filter)
+        if price.meter == other_price.meter
+        and len(price.filter) == len(other_price.filter)
+        and filters_overlap(price.filter, other_price.filter)
     ]
 
 
-def _overlap(one: DimensionFilter, other: DimensionFilter) -> bool:
-    if len(one) != len(other):
-        return False
+def filters_overlap(one: DimensionFilter, other: DimensionFilter) -> bool:
+    """Whether some usage passes both filters, however specific each is."""
     values = dict(other)
     return all(not set(chosen).isdisjoint(values.get(dimension, chosen)) for dimension, chosen in one)

@@ -117,8 +117,8 @@ class DiscountTerms(models.Model):
 class Discount(DiscountTerms):
     """A reduction that a customer, a subscription or all subscriptions of a plan were promised.
 
-    It is for usage of the days from `starts_on` up to `ends_on`; `pricing.terms.discount_window` works out the end of
-    one that is for a number of billing periods.
+    It is for usage of the days from `starts_on` up to `ends_on`. The end of one that is for a number of billing periods
+    is worked out for each subscription, by `pricing.discounts.discount_windows`.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="discounts")

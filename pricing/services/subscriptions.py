@@ -6,7 +6,10 @@ from django.db import transaction
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
+from pricing.conflicts import check_conflicts
 from pricing.models import PlanVersion, Subscription
+from pricing.queries import strays
+from pricing.services.invoiced import lock_subscription, refuse_invoiced
 
 
 @transaction.atomic
@@ -21,19 +24,23 @@ def create_subscription(
     interval_count: int = 1,
     anchor: date | None = None,
     auto_finalize: bool = True,
+    name: str = "",
+    trial_ends_on: date | None = None,
 ) -> Subscription:
-    """Put a customer on a published plan version from a local date on.
+    """Put a customer on a published plan version from a local date on; days before `trial_ends_on` are free.
 
-    Raises DomainError when the version is not published or another subscription of the customer overlaps: usage would
-    then be billed twice.
+    Raises DomainError when the version is not published or another subscription of the customer charges the same usage
+    on the same days.
     """
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     version = PlanVersion.objects.select_related("plan").get(pk=plan_version_id)
     subscription = Subscription(
         customer=customer,
         plan_version=version,
+        name=name,
         starts_on=starts_on,
         ends_on=ends_on,
+        trial_ends_on=trial_ends_on,
         billing_cycle=billing_cycle,
         interval=interval,
         interval_count=interval_count,
@@ -47,57 +54,85 @@ def create_subscription(
 
 def check_subscription(*, subscription: Subscription) -> None:
     """Raises DomainError when the subscription can't be billed as it stands."""
-    if subscription.plan_version.status != PlanVersion.Status.PUBLISHED and subscription.pk is None:
+    if subscription.pk is None:
+        check_published(version=subscription.plan_version)
+    if subscription.ends_on is not None:
+        if subscription.ends_on <= subscription.starts_on:
+            raise DomainError(
+                "ends_before_start",
+                f"ends_on {subscription.ends_on} must be after starts_on {subscription.starts_on}.",
+                field="ends_on",
+            )
+        # An end inside an invoiced period would let another subscription bill its usage again.
+        refuse_invoiced(subscription=subscription, day=subscription.ends_on, field="ends_on")
+    _check_trial(subscription)
+    check_conflicts(subscription=subscription)
+
+
+def check_published(*, version: PlanVersion) -> None:
+    """Raises DomainError when nobody can be put on the version."""
+    if version.status != PlanVersion.Status.PUBLISHED:
         raise DomainError(
             "plan_version_not_published",
-            f"{subscription.plan_version} is {subscription.plan_version.get_status_display().lower()}: "
-            "publish it first, or choose a published version.",
+            f"{version} is {version.get_status_display().lower()}: publish it first, or choose a published version.",
             field="plan_version",
         )
-    if subscription.ends_on is not None and subscription.ends_on <= subscription.starts_on:
+
+
+def _check_trial(subscription: Subscription) -> None:
+    ends = subscription.trial_ends_on
+    if ends is not None and ends <= subscription.starts_on:
         raise DomainError(
-            "ends_before_start",
-            f"ends_on {subscription.ends_on} must be after starts_on {subscription.starts_on}.",
-            field="ends_on",
+            "trial_before_start",
+            f"trial_ends_on {ends} must be after starts_on {subscription.starts_on}; leave it empty for no trial.",
+            field="trial_ends_on",
         )
-    _check_invoiced_periods(subscription)
-    others = Subscription.objects.filter(customer=subscription.customer).exclude(pk=subscription.pk)
-    for other in others.select_related("plan_version__plan", "customer"):
-        starts_before_end = subscription.ends_on is None or other.starts_on < subscription.ends_on
-        ends_after_start = other.ends_on is None or other.ends_on > subscription.starts_on
-        if starts_before_end and ends_after_start:
-            raise DomainError(
-                "overlapping_subscription",
-                f"{subscription.customer.name} already has {other.plan_version} from {other.starts_on} "
-                f"to {other.ends_on or 'open end'}: end that one on or before {subscription.starts_on} first.",
-                field="starts_on",
-            )
-
-
-def _check_invoiced_periods(subscription: Subscription) -> None:
-    """An end inside an invoiced period would let another subscription bill its usage again."""
-    if subscription.pk is None or subscription.ends_on is None:
+    if subscription.pk is None:
         return
-    # The periods are rating's rows; only their frozen ends are read here.
-    invoiced = subscription.periods.exclude(frozen_at=None).order_by("end_date").last()
-    if invoiced is not None and subscription.ends_on < invoiced.end_date:
-        raise DomainError(
-            "period_invoiced",
-            f"The usage up to {invoiced.end_date} is invoiced: ends_on {subscription.ends_on} must be "
-            f"{invoiced.end_date} or later.",
-            field="ends_on",
-        )
+    before = Subscription.objects.values_list("trial_ends_on", flat=True).get(pk=subscription.pk)
+    if before != ends:
+        # A trial's end that moves changes what the days between the old and the new one cost.
+        for day in (before, ends):
+            refuse_invoiced(subscription=subscription, day=day or subscription.starts_on, field="trial_ends_on")
 
 
 @transaction.atomic
 def end_subscription(*, subscription_id: int, ends_on: date) -> Subscription:
     """Bill the subscription up to, not including, `ends_on` (a local date)."""
-    subscription = (
-        Subscription.objects.select_for_update(of=["self"])
-        .select_related("plan_version__plan", "customer")
-        .get(pk=subscription_id)
-    )
+    subscription = lock_subscription(subscription_id)
     subscription.ends_on = ends_on
     check_subscription(subscription=subscription)
     subscription.save()
     return subscription
+
+
+@transaction.atomic
+def subscribe_to_default_plan(*, customer_id: int, on: date) -> Subscription | None:
+    """Put a customer who never had a subscription on the newest published version of the default plan.
+
+    None when they have one, or when there is no default plan with a published version. Safe to run twice, and beside
+    itself.
+    """
+    Customer.objects.select_for_update().get(pk=customer_id)
+    if Subscription.objects.filter(customer_id=customer_id).exists():
+        return None
+    version = (
+        PlanVersion.objects.filter(plan__is_default=True, status=PlanVersion.Status.PUBLISHED).order_by("number").last()
+    )
+    if version is None:
+        return None
+    return create_subscription(customer_id=customer_id, plan_version_id=version.pk, starts_on=on)
+
+
+def subscribe_strays(*, external_id: str | None = None) -> list[Subscription]:
+    """Put everybody who has usage and never had a subscription on the default plan, from their first day of usage.
+
+    `external_id` limits it to one customer. Returns the new subscriptions.
+    """
+    if not PlanVersion.objects.filter(plan__is_default=True, status=PlanVersion.Status.PUBLISHED).exists():
+        return []
+    made = [
+        subscribe_to_default_plan(customer_id=stray.customer_id, on=stray.first_day)
+        for stray in strays(external_id=external_id)
+    ]
+    return [subscription for subscription in made if subscription is not None]

@@ -1,5 +1,21 @@
 """Billing periods, rated lines, usage without a price, late usage and exchange rates in the back office."""
 
-from rating.admin import billing_period, exchange_rate, late_usage, plan_example, rated_line, unpriced_usage
+from rating.admin import (
+    billing_period,
+    customer_timezone,
+    exchange_rate,
+    late_usage,
+    plan_example,
+    rated_line,
+    unpriced_usage,
+)
 
-__all__ = ["billing_period", "exchange_rate", "late_usage", "plan_example", "rated_line", "unpriced_usage"]
+__all__ = [
+    "billing_period",
+    "customer_timezone",
+    "exchange_rate",
+    "late_usage",
+    "plan_example",
+    "rated_line",
+    "unpriced_usage",
+]

@@ -8,23 +8,27 @@ still flagged, whatever is killed in between.
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from metering.services.changed_usage import take_changed_usage
 from rating.models import BillingPeriod, TouchedPeriod
 from rating.services.terms import TERMS_STAMP, stamp_parameters
 
+# Of a period `p` of a subscription `s`.
+_PERIOD_IS_DUE = f"""
+p.frozen_at IS NULL AND (
+    %(everything)s OR p.needs_rating OR (%(draft)s AND p.needs_draft) OR p.problem <> ''
+    OR p.terms_stamp <> {TERMS_STAMP}
+)
+"""
+_IS_DUE = f"""
+SELECT FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id
+WHERE p.id = %(period)s AND {_PERIOD_IS_DUE}
+"""
 _DUE = f"""
 SELECT s.id FROM pricing_subscription s JOIN customers_customer c ON c.id = s.customer_id
 WHERE (%(customer)s::text IS NULL OR c.external_id = %(customer)s)
   AND (
-    EXISTS (
-        SELECT FROM rating_billingperiod p
-        WHERE p.subscription_id = s.id AND p.frozen_at IS NULL AND (
-            %(everything)s OR p.needs_rating OR (%(draft)s AND p.needs_draft) OR p.problem <> ''
-            OR p.terms_stamp <> {TERMS_STAMP}
-        )
-    )
+    EXISTS (SELECT FROM rating_billingperiod p WHERE p.subscription_id = s.id AND {_PERIOD_IS_DUE})
     OR (
         NOT EXISTS (SELECT FROM rating_billingperiod p WHERE p.subscription_id = s.id AND p.period_end > %(now)s)
         AND NOT EXISTS (SELECT FROM rating_billingperiod p WHERE p.subscription_id = s.id AND p.end_date >= s.ends_on)
@@ -88,11 +92,8 @@ def due_subscriptions(
         return [subscription_id for (subscription_id,) in cursor.fetchall()]
 
 
-def is_due(*, period_id: int, stamp: str, draft: bool) -> bool:
-    """Whether an open period is to be looked at, with `stamp` the terms' stamp now."""
-    flagged = Q(needs_rating=True) | ~Q(problem="") | ~Q(terms_stamp=stamp)
-    return (
-        BillingPeriod.objects.filter(pk=period_id, frozen_at=None)
-        .filter(flagged | Q(needs_draft=True) if draft else flagged)
-        .exists()
-    )
+def is_due(*, period_id: int, draft: bool) -> bool:
+    """Whether there is something to do for an open period; `draft` as for `due_subscriptions`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_DUE, {"period": period_id, "draft": draft, "everything": False, **stamp_parameters()})
+        return cursor.fetchone() is not None

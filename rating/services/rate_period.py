@@ -36,7 +36,11 @@ def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
     Writes no lines when nothing changed since the last rating. Safe beside itself and after a crash: the period's row
     is locked and everything is written in one transaction. Raises DomainError for a frozen period.
     """
-    period = BillingPeriod.objects.select_for_update().get(pk=period_id)
+    period = (
+        BillingPeriod.objects.select_for_update(of=["self"])
+        .select_related("subscription__customer", "subscription__plan_version")
+        .get(pk=period_id)
+    )
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
     # Before the terms are read: one that changes in between makes the period due again.

@@ -7,11 +7,28 @@ from django.db import connection
 
 from rating.services.inputs import ENGINE_VERSION
 
+# Of all subscriptions of the customer: which of them a part of the usage belongs to is a matter of all their terms.
+_SUBSCRIPTIONS = "(SELECT o.id FROM pricing_subscription o WHERE o.customer_id = s.customer_id)"
+_PLANS = """(
+    SELECT v.plan_id FROM pricing_planversion v WHERE v.id IN (
+        SELECT o.plan_version_id FROM pricing_subscription o WHERE o.customer_id = s.customer_id
+        UNION
+        SELECT g.plan_version_id
+        FROM pricing_subscription o JOIN pricing_planchange g ON g.subscription_id = o.id
+        WHERE o.customer_id = s.customer_id
+    )
+)"""
 # Tables whose rows say what a subscription is charged, and which rows are those of the subscription `s`. Whoever adds a
-# table that rating or drafting reads adds it here; a row too many costs a look, a row missing leaves a draft outdated.
+# table that rating reads adds it here: a row too many costs a look, a row missing leaves a draft outdated. The rows of
+# published plan versions are not here, as they never change.
 OF_SUBSCRIPTION = (
-    ("pricing_subscription", "t.id = s.id"),
-    ("pricing_discount", "t.subscription_id = s.id"),
+    ("pricing_subscription", "t.customer_id = s.customer_id"),
+    ("pricing_planchange", f"t.subscription_id IN {_SUBSCRIPTIONS}"),
+    ("pricing_subscriptionprice", f"t.subscription_id IN {_SUBSCRIPTIONS}"),
+    ("pricing_commitment", f"t.subscription_id IN {_SUBSCRIPTIONS}"),
+    ("pricing_discount", f"t.subscription_id IN {_SUBSCRIPTIONS}"),
+    ("pricing_discount", "t.customer_id = s.customer_id"),
+    ("pricing_discount", f"t.plan_id IN {_PLANS}"),
 )
 # Tables of which any row may matter to any subscription; few rows that seldom change.
 OF_ALL = ("metering_meter", "metering_eventtype", "rating_exchangerate")

@@ -1,5 +1,6 @@
 """Every page of the back office answers, with each filter and sort, for whom it should and for nobody else."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from invoicing.services.credits import grant_credits
 from metering.models import Event, RejectedEvent, UsageImport
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
-from pricing.models import Discount, PlanVersion, Subscription
+from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
 from pricing.services.plans import create_plan
 from rating.models import BillingPeriod, LateUsage, RatedLine
 from tests.factories import make_api_key
@@ -46,6 +47,16 @@ def full_office(office):
     make_api_key()
     subscription = Subscription.objects.get(customer=office.north)
     Discount.objects.create(subscription=subscription, name="Welcome", percent=10)
+    Promotion.objects.create(code="HELLO", name="Hello", percent=5)
+    fee = {"model": "flat", "currency": "USD", "amount": "15"}
+    add_on = AddOn.objects.create(code="seats", name="Seats", document=fee)
+    SubscriptionPrice.objects.create(
+        subscription=subscription, kind="add_on", key="seats", name="Seats", document=fee, add_on=add_on,
+        starts_on=date(2026, 8, 1), reason="order 1",
+    )  # fmt: skip
+    Commitment.objects.create(
+        subscription=subscription, name="Term", amount=1, starts_on=date(2026, 8, 1), ends_on=date(2026, 9, 1)
+    )
     UsageImport.objects.create(digest="d", file_name="usage.csv", lines=3, accepted=2, rejected=1)
     _grant(office.north)
     draft = create_plan(code="next", name="Next")

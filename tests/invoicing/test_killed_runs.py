@@ -43,7 +43,8 @@ def database_url():
     return f"postgres://{login}@{place}/{wanted['NAME']}"
 
 
-def start():
+def start_script(script):
+    """Another process on the test database; it may print "ready" when it begins to work."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "amberflow.settings",
@@ -57,7 +58,7 @@ def start():
         "STRIPE_SECRET_KEY": settings.STRIPE_SECRET_KEY,
     }
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        [sys.executable, "-W", "ignore", "-c", script],
         cwd=settings.BASE_DIR,
         env=environment,
         stdout=subprocess.PIPE,
@@ -68,7 +69,7 @@ def start():
 
 def run_and_kill(after_rows):
     """Kill the run while it works on what comes after so many rows."""
-    with start() as process:
+    with start_script(SCRIPT) as process:
         for _ in range(1 + after_rows):
             assert process.stdout.readline()
         process.kill()
@@ -88,7 +89,7 @@ def test_a_run_killed_again_and_again_gives_what_an_undisturbed_one_gives():
     # In rating and drafting: 12 rows. Then in finalizing July and August: 8.
     for after_rows in (5, CUSTOMERS * MONTHS + 2):
         run_and_kill(after_rows)
-    with start() as process:
+    with start_script(SCRIPT) as process:
         process.communicate(timeout=120)
     assert process.returncode == 0
 

@@ -15,6 +15,7 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import local_midnight_utc, zone
 from metering import tasks
 from metering.calendar import Calendar, Move, calendar_of
+from metering.database import run_statement
 from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.resolve import forget
 from metering.models import Event, TimezoneChange, UsageDelta
@@ -307,6 +308,15 @@ def test_only_the_day_of_an_event_can_change_and_only_while_days_are_moved(acme)
     move_usage_days(change_id=change.pk)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         Event.objects.update(day=APRIL)
+
+
+@pytest.mark.django_db
+def test_an_event_that_was_moved_meanwhile_is_left_alone(acme):
+    send(BOUNDARY)
+    event = Event.objects.get()
+    moved = {"key": f"{{{event.key.hex}}}", "old_day": "{2026-02-27}", "new_day": "{2026-03-05}"}
+    assert run_statement("move_days", moved) == [(0,)]
+    assert events_by_day(acme) == {MARCH: 1}
 
 
 @transaction.atomic

@@ -161,11 +161,11 @@ def test_retired_versions_take_no_new_subscriptions(version):
         create_subscription(customer_id=customer.pk, plan_version_id=version.pk, starts_on=date(2026, 1, 1))
 
 
-def test_a_customer_has_one_subscription_at_a_time(version):
+def test_usage_has_one_subscription_at_a_time(version):
     publish_version(version_id=version.pk)
     customer = Customer.objects.create(external_id="acme", name="Acme")
     first = create_subscription(customer_id=customer.pk, plan_version_id=version.pk, starts_on=date(2026, 1, 1))
-    with pytest.raises(DomainError, match="already has Growth v1 from 2026-01-01 to open end"):
+    with pytest.raises(DomainError, match="End one of the subscriptions on or before 2026-06-01"):
         create_subscription(customer_id=customer.pk, plan_version_id=version.pk, starts_on=date(2026, 6, 1))
     end_subscription(subscription_id=first.pk, ends_on=date(2026, 6, 1))
     second = create_subscription(customer_id=customer.pk, plan_version_id=version.pk, starts_on=date(2026, 6, 1))

@@ -1,4 +1,13 @@
 DROP TRIGGER metering_usageday_changed_insert ON metering_usageday;
 DROP TRIGGER metering_usageday_changed_update ON metering_usageday;
 DROP TRIGGER metering_usageday_changed_delete ON metering_usageday;
+DROP TRIGGER metering_usagestatday_changed_insert ON metering_usagestatday;
+DROP TRIGGER metering_usagestatday_changed_update ON metering_usagestatday;
+DROP TRIGGER metering_usagestatday_changed_delete ON metering_usagestatday;
+DROP TRIGGER metering_usageamountday_changed_insert ON metering_usageamountday;
+DROP TRIGGER metering_usageamountday_changed_update ON metering_usageamountday;
+DROP TRIGGER metering_usageamountday_changed_delete ON metering_usageamountday;
+DROP TRIGGER metering_usageuniqueday_changed_insert ON metering_usageuniqueday;
+DROP TRIGGER metering_usageuniqueday_changed_update ON metering_usageuniqueday;
+DROP TRIGGER metering_usageuniqueday_changed_delete ON metering_usageuniqueday;
 DROP FUNCTION metering_mark_changed_usage();

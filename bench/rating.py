@@ -1,0 +1,193 @@
+"""Measures rating: `make bench-rating`, or `python -m bench.rating --help` for other sizes.
+
+Makes customers, plans and usage in a database of its own, runs the real billing run over them, prints a table and
+writes `bench/results/rating.json`. Times depend on the machine; the ratios, measured side by side, hardly do.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+
+from amberflow import devdb
+
+DATABASE = "amberflow_bench"
+RESULTS = Path(__file__).parent / "results" / "rating.json"
+# In the last hours of the month, with all of its usage there.
+NOW = datetime(2026, 3, 31, 23, tzinfo=UTC)
+DAYS = 31
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=1000)
+    parser.add_argument("--series", type=int, default=100, help="per customer")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--growth", type=int, default=10_000, metavar="CUSTOMERS", help="compared with 100")
+    parser.add_argument("--growth-series", type=int, default=3, help="per customer, in the comparison")
+    parser.add_argument("--sample", type=int, default=20, help="customers that are looked at step by step")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amberflow.settings")
+    with devdb.in_use():
+        _use_own_database()
+        results = measure(options)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"\nwritten to {RESULTS.relative_to(Path.cwd())}" if RESULTS.is_relative_to(Path.cwd()) else "")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures; progress and a table are printed on the way."""
+    from bench import charge_models
+    from bench.rating_data import add_customers, make_plan
+    from bench.rating_parts import saved_rows_ratio, time_parts
+    from invoicing.services.runs import rate_and_draft
+
+    def rate(**more: Any) -> tuple[float, Counter[str]]:
+        start = time.perf_counter()
+        summary = rate_and_draft(now=NOW, draft=False, **more)
+        assert not summary.needs_attention, summary
+        return time.perf_counter() - start, Counter(summary.counts)
+
+    plan = make_plan()
+    say = _Table()
+    workers = {"workers": options.workers}
+    series_days = options.customers * options.series * DAYS
+
+    say.title("Engine: a quantity charged and explained, calls per second in one process")
+    calls = charge_models.calls_per_second()
+    for model, count in calls.items():
+        say.row(model, f"{count:,}")
+
+    say.title(f"Growth: 100 and {options.growth:,} customers of {options.growth_series} series, one process")
+    with say.quietly(f"making {options.growth + 100:,} customers"):
+        add_customers(plan_version=plan, prefix="few-", customers=100, series=options.growth_series)
+    few, counts = rate()
+    assert counts["rated"] == 100, counts
+    few_mb = _own_peak_mb()
+    with say.quietly("making the many"):
+        add_customers(plan_version=plan, prefix="many-", customers=options.growth, series=options.growth_series)
+    many, counts = rate()
+    assert counts["rated"] == options.growth, counts
+    growth = (many / options.growth) / (few / 100)
+    say.row("100 customers", f"{few:.1f} s", f"{few * 10:.1f} ms each", f"peak {few_mb:.0f} MB")
+    say.row(
+        f"{options.growth:,} customers",
+        f"{many:.1f} s",
+        f"{many / options.growth * 1000:.1f} ms each",
+        f"peak {_own_peak_mb():.0f} MB",
+    )
+    say.row("each of many ÷ each of few", f"{growth:.2f}")
+
+    say.title(
+        f"A month: {options.customers:,} customers × {options.series} series × {DAYS} days = {series_days:,} rows"
+    )
+    with say.quietly("making them"):
+        add_customers(plan_version=plan, prefix="month-", customers=options.customers, series=options.series)
+    month, counts = rate(**workers)
+    assert counts["rated"] == options.customers, counts
+    peak = max(_own_peak_mb(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    say.row(f"rated, {options.workers} processes", f"{month:.1f} s", f"{month / series_days * 1e6:.1f} µs per row")
+    say.row("largest process", f"{peak:.0f} MB")
+    unchanged, counts = rate(**workers)
+    assert not counts["rated"], counts
+    say.row("again, nothing changed", f"{unchanged:.3f} s")
+    changed = max(1, options.customers // 100)
+    _use_more(changed)
+    again, counts = rate(**workers)
+    assert counts["rated"] == changed, counts
+    say.row(f"again, usage of {changed} customers changed", f"{again:.2f} s", f"{again / month:.2%} of the month")
+
+    say.title(f"Where the time goes: {options.sample} customers, one process, milliseconds per customer")
+    parts = time_parts(options.sample)
+    total = sum(parts.values())
+    for name, seconds in parts.items():
+        say.row(name, f"{seconds * 1000:.1f}", f"{seconds / total:.0%}")
+    say.row("all", f"{total * 1000:.1f}", f"{total / options.series / DAYS * 1e6:.1f} µs per row")
+
+    say.title("Beside other ways, side by side")
+    rows_ratio = saved_rows_ratio(options.sample)
+    events = 48 * options.series * DAYS
+    events_ratio = charge_models.seconds_per_event() * events / total
+    say.row("slices as one saved row each ÷ as here", f"{rows_ratio:.1f} ×", "(writing)")
+    say.row(f"{events:,} events charged one by one ÷ as here", f"{events_ratio:.1f} ×", "(charging alone)")
+    return {
+        "month_1000_customers_s": round(month * 1000 / options.customers * 100 / options.series, 1),
+        "peak_mb": round(peak),
+        "rerate_1pct_ratio": round(again / month, 4),
+        "rerate_nothing_s": round(unchanged, 3),
+        "growth_100_to_10000": round(growth, 2),
+        "engine_calls_per_s": calls,
+        "series_days": series_days,
+        "us_per_series_day": round(month / series_days * 1e6, 1),
+        "ms_per_customer": {name: round(seconds * 1000, 1) for name, seconds in parts.items()},
+        "saved_row_per_slice_ratio": round(rows_ratio, 1),
+        "event_by_event_ratio": round(events_ratio, 1),
+        "measured": {**vars(options), "cores": os.cpu_count(), "python": sys.version.split()[0]},
+    }
+
+
+class _Table:
+    def title(self, text: str) -> None:
+        print(f"\n{text}", flush=True)
+
+    def row(self, name: str, *values: str) -> None:
+        print(f"  {name:<44}" + "".join(f"{value:>16}" for value in values), flush=True)
+
+    @contextlib.contextmanager
+    def quietly(self, text: str) -> Iterator[None]:
+        print(f"  … {text}", flush=True)
+        yield
+
+
+def _use_more(customers: int) -> None:
+    """More usage for a hundredth of the customers, on a day of all of their series."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE metering_usageday SET visible_output = visible_output + 1 WHERE day = '2026-03-15' AND series_id IN (
+                SELECT id FROM metering_series WHERE customer_id IN (
+                    SELECT id FROM customers_customer WHERE external_id LIKE 'month-%%' ORDER BY id LIMIT %s
+                )
+            )
+            """,
+            [customers],
+        )
+
+
+def _own_peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _use_own_database() -> None:
+    """A fresh database beside the others of the checkout's server."""
+    import psycopg
+
+    devdb.create_database()
+    with psycopg.connect(devdb.url(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    devdb.create_database(DATABASE)
+    settings.DATABASES["default"]["NAME"] = DATABASE
+    django.setup()
+    from django.core.management import call_command
+
+    print(f"making the database {DATABASE}", flush=True)
+    call_command("migrate", verbosity=0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""A run looks at what changed and at nothing else, and never misses a change."""
+
+import threading
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+
+from invoicing.services.credits import grant_credits
+from invoicing.services.runs import rate_and_draft
+from metering.models import ChangedUsage, Meter, UsageDelta
+from metering.services.changed_usage import UsageChange, take_changed_usage
+from pricing.models import Commitment, Discount, PlanChange, SubscriptionPrice
+from rating.models import BillingPeriod, ExchangeRate, TouchedPeriod
+from rating.services import freeze, rate_period
+from rating.services.due import due_subscriptions, note_changed_usage
+from rating.services.freeze import find_late_usage, freeze_period
+from rating.services.periods import ensure_periods
+from rating.services.rate_period import rate_billing_period
+from tests.invoicing.company import AFTER_JULY, IN_JULY, JULY, Company
+
+
+@pytest.fixture
+def company(db):
+    return Company()
+
+
+@pytest.fixture
+def two(company):
+    """Two subscriptions, rated and drafted in July."""
+    plan = company.plan()
+    found = []
+    for name in ("acme", "beta"):
+        customer = company.customer(name)
+        found.append(company.subscribe(customer, plan))
+        company.use(customer, 100)
+    rate_and_draft(now=IN_JULY)
+    return found
+
+
+def due(now=IN_JULY, **options):
+    note_changed_usage()
+    return due_subscriptions(now=now, **options)
+
+
+# --- usage ------------------------------------------------------------------------------------------------------
+def test_nothing_is_due_when_nothing_changed(two):
+    assert due() == []
+    assert not ChangedUsage.objects.exists()
+
+
+def test_a_run_without_a_change_reads_no_usage(two, monkeypatch):
+    monkeypatch.setattr(rate_period, "period_input", None)
+    assert str(rate_and_draft(now=IN_JULY)) == "2 unchanged"
+
+
+def test_changed_usage_makes_its_customer_due_and_no_other(company, two):
+    company.use(two[1].customer, 101)
+    assert due() == [two[1].pk]
+    assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
+    assert due() == []
+
+
+def test_usage_that_is_not_merged_yet_is_seen_by_the_run(company, two):
+    series = company.use(two[0].customer, 100)
+    rate_and_draft(now=IN_JULY)
+    UsageDelta.objects.create(series=series, day=date(2026, 7, 4), events=1, value_1=Decimal(7))
+    assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
+
+
+def test_a_change_makes_the_periods_from_it_on_due_and_none_before(company, two):
+    rate_and_draft(now=AFTER_JULY)
+    july, august = BillingPeriod.objects.filter(subscription=two[0]).order_by("start_date")
+    company.use(two[0].customer, 5, day=date(2026, 8, 1))
+    note_changed_usage()
+    flags = dict(BillingPeriod.objects.values_list("pk", "needs_rating"))
+    assert (flags[july.pk], flags[august.pk]) == (False, True)
+    rate_and_draft(now=AFTER_JULY)
+    # The last day of July is July's; August may begin with what July ends with.
+    company.use(two[0].customer, 5, day=date(2026, 7, 31))
+    note_changed_usage()
+    flags = dict(BillingPeriod.objects.values_list("pk", "needs_rating"))
+    assert (flags[july.pk], flags[august.pk]) == (True, True)
+    assert sum(flags.values()) == 2
+
+
+def test_a_period_that_begins_makes_its_subscription_due(two):
+    assert due(datetime(2026, 7, 31, 23, 59, 59, tzinfo=UTC)) == []
+    assert due(datetime(2026, 8, 1, tzinfo=UTC)) == [subscription.pk for subscription in two]
+
+
+def test_everything_is_every_open_period(two):
+    assert due(everything=True) == [subscription.pk for subscription in two]
+    assert due(everything=True, customer="beta") == [two[1].pk]
+    assert str(rate_and_draft(now=IN_JULY, everything=True)) == "2 unchanged"
+
+
+def test_a_period_with_a_problem_stays_due(two):
+    BillingPeriod.objects.filter(subscription=two[0]).update(problem="No rate.")
+    assert due() == [two[0].pk]
+
+
+def test_lines_that_are_in_no_draft_are_due_for_one(company, two):
+    company.use(two[0].customer, 200)
+    assert str(rate_and_draft(now=IN_JULY, draft=False)) == "1 rated, 1 unchanged"
+    assert (due(draft=False), due()) == ([], [two[0].pk])
+    assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
+
+
+def test_marks_are_merged_per_customer_and_stay_when_the_taker_is_cut_off(company):
+    acme = company.customer()
+    company.use(acme, 1, day=date(2026, 7, 9))
+    company.use(acme, 1, day=date(2026, 7, 2))
+    with transaction.atomic():
+        assert take_changed_usage() == [UsageChange(acme.pk, date(2026, 7, 2), date(2026, 7, 9))]
+        assert take_changed_usage() == []
+        transaction.set_rollback(True)
+    assert ChangedUsage.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_marks_can_only_be_taken_in_a_transaction():
+    with pytest.raises(RuntimeError, match="outside a transaction"):
+        take_changed_usage()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_usage_that_comes_while_its_period_is_rated_keeps_the_period_due():
+    company = Company()
+    subscription = company.subscribe(company.customer())
+    series = company.use(subscription.customer, 100)
+    note_changed_usage()
+    (period,) = ensure_periods(subscription=subscription, until=IN_JULY)
+    is_rated, may_commit = threading.Event(), threading.Event()
+
+    def rate():
+        with transaction.atomic():
+            rate_billing_period(period_id=period.pk, now=IN_JULY)
+            is_rated.set()
+            assert may_commit.wait(30)
+        connection.close()
+
+    def note():
+        note_changed_usage()
+        connection.close()
+
+    rating, noting = threading.Thread(target=rate), threading.Thread(target=note)
+    rating.start()
+    assert is_rated.wait(30)
+    # The period is still flagged for everybody else: what rates it now has read the usage before this.
+    company.use(subscription.customer, 150)
+    noting.start()
+    noting.join(0.5)
+    assert noting.is_alive()
+    may_commit.set()
+    rating.join(30)
+    noting.join(30)
+    assert not ChangedUsage.objects.exists()
+    period.refresh_from_db()
+    assert period.needs_rating
+    assert period.lines.get(key="pages?model=alpha").quantity == 100
+    rate_and_draft(now=IN_JULY)
+    assert period.lines.get(key="pages?model=alpha").quantity == 150
+    assert series.customer_id == subscription.customer_id
+
+
+# --- terms ------------------------------------------------------------------------------------------------------
+def _discount(subscription, **target):
+    Discount.objects.create(name="x", percent=10, **(target or {"subscription": subscription}))
+
+
+CHANGES = {
+    "an end": lambda s: type(s).objects.filter(pk=s.pk).update(ends_on=date(2027, 1, 1)),
+    "a discount of the subscription": _discount,
+    "a discount of the customer": lambda s: _discount(s, customer=s.customer),
+    "another plan": lambda s: PlanChange.objects.create(
+        subscription=s, plan_version=s.plan_version, starts_on=date(2026, 7, 1)
+    ),
+    "a negotiated price": lambda s: SubscriptionPrice.objects.create(
+        subscription=s,
+        kind="override",
+        key="base",
+        name="Platform fee",
+        document={"model": "flat", "currency": "USD", "amount": "1"},
+        starts_on=JULY,
+        reason="x",
+    ),
+    "a commitment": lambda s: Commitment.objects.create(
+        subscription=s, name="x", amount=1, starts_on=JULY, ends_on=date(2027, 7, 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_changed_terms_make_their_subscription_due_and_no_other(two, change):
+    change(two[0])
+    assert due() == [two[0].pk]
+
+
+ALL_CHANGES = {
+    "a discount of the plan": lambda s: _discount(s, plan=s.plan_version.plan),
+    "a meter": lambda s: Meter.objects.update(unit="sheets"),
+    "an exchange rate": lambda s: ExchangeRate.objects.create(
+        from_currency="USD", to_currency="EUR", effective_from=JULY, rate=1
+    ),
+    "another version of the engine": lambda s: BillingPeriod.objects.update(terms_stamp="of another engine"),
+}
+
+
+@pytest.mark.parametrize("change", ALL_CHANGES.values(), ids=ALL_CHANGES)
+def test_what_holds_for_all_makes_all_due(two, change):
+    change(two[0])
+    assert due() == [subscription.pk for subscription in two]
+    rate_and_draft(now=IN_JULY)
+    assert due() == []
+
+
+def test_a_discount_that_is_changed_or_taken_back_is_noticed(company, two):
+    discount = company.discount(two[0], "10")
+    assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
+    Discount.objects.filter(pk=discount.pk).update(percent=20)
+    assert due() == [two[0].pk]
+    rate_and_draft(now=IN_JULY)
+    Discount.objects.filter(pk=discount.pk).delete()
+    assert due() == [two[0].pk]
+
+
+def test_a_draft_that_takes_more_credit_makes_the_later_ones_due(company, two):
+    rate_and_draft(now=AFTER_JULY)
+    july, august = BillingPeriod.objects.filter(subscription=two[0]).order_by("start_date")
+    grant_credits(
+        customer_id=two[0].customer_id,
+        kind="promotional",
+        amount=Decimal(22),
+        currency="USD",
+        name="Welcome",
+        reason="x",
+        effective_on=JULY,
+        now=IN_JULY,
+    )
+    rate_and_draft(now=AFTER_JULY, everything=True)
+    # July is 20.00 and 100 pages at 0.013; what is left of 22.00 goes to August.
+    assert [period.invoice.credits_minor for period in (july, august)] == [2130, 70]
+    company.use(two[0].customer, 50)
+    rate_and_draft(now=AFTER_JULY)
+    # 20.65, so 1.35 is left.
+    assert BillingPeriod.objects.get(pk=july.pk).invoice.credits_minor == 2065
+    assert BillingPeriod.objects.get(pk=august.pk).invoice.credits_minor == 135
+
+
+# --- late usage -------------------------------------------------------------------------------------------------
+def test_only_frozen_periods_that_usage_touched_are_compared(company, two, monkeypatch):
+    periods = [BillingPeriod.objects.get(subscription=subscription) for subscription in two]
+    for period in periods:
+        freeze_period(period_id=period.pk, now=AFTER_JULY)
+    read = []
+    real = freeze.period_input
+    monkeypatch.setattr(freeze, "period_input", lambda *, period: read.append(period.pk) or real(period=period))
+    assert find_late_usage(now=AFTER_JULY) == 0
+    assert read == []
+    company.use(two[1].customer, 300)
+    company.use(two[0].customer, 1, day=date(2026, 8, 1))
+    assert find_late_usage(now=AFTER_JULY) == 1
+    assert find_late_usage(now=AFTER_JULY) == 1
+    assert read == [periods[1].pk]
+    company.use(two[1].customer, 100)
+    assert find_late_usage(now=AFTER_JULY) == 0
+    assert not TouchedPeriod.objects.exists()
