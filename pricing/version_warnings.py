@@ -23,7 +23,10 @@ def _cliffs(rows: list[Price]) -> list[str]:
         except DocumentError:
             continue
         unit = row.meter.unit if row.meter else "unit"
-        found += [f"{row.name}: {cliff.text(price.currency, unit)}" for cliff in find_cliffs(price)]
+        cliffs = find_cliffs(price)
+        if cliffs:
+            more = f" The same at {len(cliffs) - 1} more of its bounds." if len(cliffs) > 1 else ""
+            found.append(f"{row.name}: {cliffs[0].text(price.currency, unit)}{more}")
     return found
 
 

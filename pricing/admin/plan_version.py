@@ -54,7 +54,13 @@ class PlanVersionAdmin(BaseAdmin):
     search_fields = ["=plan__code", "plan__name__icontains"]
     search_help_text = "Plan's code (whole), or part of its name"
     fields = ["currency", "note"]
-    actions_detail = ["publish", "retire", "new_version", "compare", "import_file", "export_yaml", "export_json"]
+    actions_detail = [
+        "publish",
+        "retire",
+        "new_version",
+        "compare",
+        {"title": "File", "icon": "description", "items": ["import_file", "export_yaml", "export_json"]},
+    ]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.compare_view)
@@ -103,25 +109,23 @@ class PlanVersionAdmin(BaseAdmin):
     @action(description="Publish", icon="publish", permissions=["publish"])
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self.get_queryset(request).get(pk=object_id)
-        problems = find_problems(version=version) if version.status == PlanVersion.Status.DRAFT else []
+        already = f"{version} is {version.get_status_display().lower()} already."
+        problems = find_problems(version=version) if version.status == PlanVersion.Status.DRAFT else [already]
 
         def run(_values: Any) -> str:
             publish_version(version_id=version.pk)
             return f"{version} is published: customers can be put on it, and it never changes."
 
-        ready = version.status == PlanVersion.Status.DRAFT and not problems
         return confirm(
             request,
             title=f"Publish {version}",
-            text="A published version can be subscribed to, and can't be changed any more."
-            if ready
-            else "The version can't be published as it is.",
+            text="The version can't be published as it is."
+            if problems
+            else "A published version can be subscribed to, and can't be changed any more.",
             button="Publish",
-            items=[Item(str(version), note=f"{version.prices_known} prices", run=run)] if ready else [],
-            excluded=[Item(problem) for problem in problems]
-            or ([] if ready else [Item(str(version), note=f"is {version.get_status_display().lower()} already")]),
+            items=[Item(str(version), note=f"{version.prices_known} prices", run=run)] if not problems else [],
             back=change_url(version),
-            details=[publishing_panel(version, is_ready=ready)],
+            details=[publishing_panel(version, problems)],
         )
 
     @action(description="Retire", icon="archive", permissions=["retire"])

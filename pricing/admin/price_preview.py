@@ -18,6 +18,7 @@ from pricing.engine.explain import steps_to_json
 from pricing.engine.pipeline import preview_price
 from pricing.engine.price import Price
 
+SHOWN_CLIFFS = 2
 WIDTH, HEIGHT = 360, 150
 _EVENTS_FIELDS = {"fixed_fee", "free_events", "min_per_event", "max_per_event"}
 
@@ -90,6 +91,7 @@ def _figures(price: Price, quantity: Decimal, events: int, unit: str) -> dict[st
     is_usage = CHARGE_MODELS[price.model].is_usage
     priced = preview_price(price, usage_of(quantity, events), unit=unit)
     points = draw_curve(price, quantity, events)
+    cliffs = find_cliffs(price)
     return {
         "price": price,
         "is_usage": is_usage,
@@ -101,7 +103,8 @@ def _figures(price: Price, quantity: Decimal, events: int, unit: str) -> dict[st
         "average": priced.amount / (quantity / price.unit_scale) if is_usage and quantity else None,
         "explanation": {"steps": steps_to_json(priced.steps)},
         "curve": _curve(points, quantity, priced.amount, price.currency, unit) if points else None,
-        "warnings": [cliff.text(price.currency, unit) for cliff in find_cliffs(price)],
+        "warnings": [cliff.text(price.currency, unit) for cliff in cliffs[:SHOWN_CLIFFS]],
+        "more_warnings": max(0, len(cliffs) - SHOWN_CLIFFS),
     }
 
 

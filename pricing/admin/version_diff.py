@@ -7,6 +7,7 @@ from typing import Any
 from amberflow.admin_base import Panel
 from amberflow.formats import NONE, number_text
 from amberflow.lib.money import NumberError, parse_decimal
+from metering.models import Meter
 from pricing.engine.diff import PriceChange, TierChange, VersionDiff
 from pricing.engine.document import DocumentError, parse_price
 from pricing.engine.price import Tier
@@ -29,14 +30,17 @@ class TierTable:
 
 def diff_panel(diff: VersionDiff, *, before: str, after: str) -> Panel:
     """The difference as a part of a page; `before` and `after` name the versions."""
+    units = dict(Meter.objects.values_list("code", "unit"))
+    documents = [document for _, document in (*diff.added, *diff.removed)] + [change.after for change in diff.changed]
     return Panel(
         TEMPLATE,
         {
+            "currency": next((document["currency"] for document in documents), ""),
             "is_empty": diff.is_empty,
             "before": before,
             "after": after,
-            "added": [_whole(key, document) for key, document in diff.added],
-            "removed": [_whole(key, document) for key, document in diff.removed],
+            "added": [_whole(key, document, units) for key, document in diff.added],
+            "removed": [_whole(key, document, units) for key, document in diff.removed],
             "changed": [_changed(change) for change in diff.changed],
             "unchanged": len(diff.unchanged),
         },
@@ -49,13 +53,14 @@ def diff_words(diff: VersionDiff) -> str:
     return ", ".join(f"{count} {word}" for count, word in counts if count) or "no difference"
 
 
-def _whole(key: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"key": key, "name": document.get("name", key), "lines": _lines(document)}
+def _whole(key: str, document: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Any]:
+    return {"key": key, "name": document.get("name", key), "lines": _lines(document, units)}
 
 
-def _lines(document: Mapping[str, Any]) -> tuple[str, ...]:
+def _lines(document: Mapping[str, Any], units: Mapping[str, str]) -> tuple[str, ...]:
     try:
-        return summarize(parse_price({name: value for name, value in document.items() if name != "name"}))
+        price = parse_price({name: value for name, value in document.items() if name != "name"})
+        return summarize(price, units.get(price.meter or "", "unit"))
     except DocumentError as error:
         return (f"not whole yet: {error}",)
 

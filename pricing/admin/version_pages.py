@@ -1,5 +1,7 @@
 """Comparing plan versions, and what is shown before one is published."""
 
+from collections.abc import Sequence
+
 from django.http import HttpRequest, HttpResponse
 
 from amberflow.admin_base import Panel, render_page
@@ -36,8 +38,8 @@ def compare_page(request: HttpRequest, version: PlanVersion) -> HttpResponse:
     )
 
 
-def publishing_panel(version: PlanVersion, *, is_ready: bool) -> Panel:
-    """What to know before publishing: warnings, examples, and what changes against the version before."""
+def publishing_panel(version: PlanVersion, problems: Sequence[str]) -> Panel:
+    """What to know before publishing: problems, warnings, examples, and what changes against the version before."""
     previous = previous_version(version)
     diff = (
         diff_panel(compare_versions(previous, version), before=f"v{previous.number}", after=f"v{version.number}")
@@ -48,8 +50,9 @@ def publishing_panel(version: PlanVersion, *, is_ready: bool) -> Panel:
     return Panel(
         "admin/pricing/planversion/publishing.html",
         {
+            "problems": problems,
             "warnings": find_warnings(version=version),
-            "examples": examples if is_ready else [],
+            "examples": [] if problems else examples,
             "diff": diff.context if diff is not None else None,
         },
     )

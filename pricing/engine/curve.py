@@ -37,7 +37,7 @@ class Cliff:
         at = f"{number_text(self.quantity)} {unit_text(self.quantity, unit)}"
         after = money_text(round_to_minor(self.after, currency), currency)
         return (
-            f"Right above {at} the total falls from {money_text(self.before, currency)} to {after}: "
+            f"right above {at} the total falls from {money_text(self.before, currency)} to {after}: "
             "a customer pays less for using more."
         )
 

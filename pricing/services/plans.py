@@ -68,10 +68,23 @@ def _meter_problems(row: Price) -> list[str]:
     if row.meter is None:
         return []
     known = set(row.meter.event_type.dimensions)
-    return _unreadable_meter(row.meter, row.name) + [
-        f"{row.name}: {row.meter.event_type.name} has no dimension {dimension!r}; "
-        f"use one of {', '.join(sorted(known)) or 'none'}."
-        for dimension in sorted({*row.filter, *row.group_by} - known)
+    return (
+        _unreadable_meter(row.meter, row.name)
+        + _missing_amounts(row, row.meter)
+        + [
+            f"{row.name}: {row.meter.event_type.name} has no dimension {dimension!r}; "
+            f"use one of {', '.join(sorted(known)) or 'none'}."
+            for dimension in sorted({*row.filter, *row.group_by} - known)
+        ]
+    )
+
+
+def _missing_amounts(row: Price, meter: Meter) -> list[str]:
+    if meter.keep_amounts or (row.min_per_event is None and row.max_per_event is None):
+        return []
+    return [
+        f"{row.name}: a minimum or maximum per event needs each event's value, which meter {meter.code} doesn't keep: "
+        "tick “keep single amounts” on the meter."
     ]
 
 

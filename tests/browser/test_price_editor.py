@@ -11,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from pricing.documents import add_price
+from pricing.engine.example import parse_example
+from pricing.examples import add_example
 from pricing.services.plans import create_version
 from tests.browser.chromium import Browser, find_chromium
 from tests.browser.test_back_office import picture
@@ -119,3 +121,38 @@ def test_the_fields_follow_the_charge_model(draft, browser, live_server):
     assert not is_shown(browser, "tiers-0-unit_price")
     picture(browser, "price-add-tiers")
     assert browser.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_a_plan_version(draft, browser, live_server, scheme):
+    browser.prefer(scheme)
+    document = {"model": "volume", "meter": "output_tokens", "tiers": TIERS}
+    add_price(
+        plan_version=draft, key="output", name="Output tokens of a model with a very long name", document=document
+    )
+    draft.prices.filter(key="base").update(amount=35)
+    usage = [{"meter": "output_tokens", "quantity": "1500", "dimensions": {"model": "alpha"}}]
+    expected = {
+        "name": "A small customer",
+        "usage": usage,
+        "lines": [{"price": "base", "amount": "31"}],
+        "total": "176.5",
+    }
+    example = add_example(plan_version=draft, example=parse_example(expected))
+    old = draft.plan.versions.get(number=1)
+    pages = {
+        "version-draft": reverse("admin:pricing_planversion_change", args=[draft.pk]),
+        "version-published": reverse("admin:pricing_planversion_change", args=[old.pk]),
+        "compare": reverse("admin:pricing_planversion_compare", args=[draft.pk]),
+        "publish": reverse("admin:pricing_planversion_publish", args=[draft.pk]),
+        "import": reverse("admin:pricing_planversion_import_file", args=[draft.pk]),
+        "example": reverse("admin:pricing_planexample_change", args=[example.pk]),
+        "price-published": reverse("admin:pricing_price_change", args=[old.prices.get(key="output-tokens").pk]),
+    }
+    for name, page in pages.items():
+        browser.open(f"{live_server.url}{page}")
+        if name == "price-published":
+            until(browser, FIGURES, "USD")
+        picture(browser, f"{name}-{scheme}")
+        assert browser.complaints == [], name
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 1440, f"{name} is wider than the window"

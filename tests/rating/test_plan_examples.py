@@ -112,3 +112,32 @@ def test_a_version_that_has_other_problems_is_not_rated(version):
 
     (problem,) = find_problems(version=version)
     assert problem.startswith("Base fee: amount:")
+
+
+# 4 events of 25: 10 % each is 2.50, limited to 2: 8.00.
+def test_events_of_equal_size_are_bounded_one_by_one(version):
+    document = {"model": "percentage", "meter": "input_tokens", "rate_percent": "10", "max_per_event": "2"}
+    add_price(plan_version=version, key="share", name="Share", document=document)
+    usage = [{"meter": "input_tokens", "quantity": "100", "events": "4"}]
+
+    assert example(version, usage=usage, total="57").passes
+    (problem,) = find_problems(version=version)
+    assert "which meter input_tokens doesn't keep" in problem
+    Meter.objects.filter(code="input_tokens").update(keep_amounts=True)
+    assert find_problems(version=version) == []
+
+
+# The provider's cost is 10, and 20 % on top 12.
+def test_a_price_of_the_cost_takes_the_example_s_cost(version):
+    document = {"model": "cost_plus", "meter": "input_tokens", "markup_percent": "20"}
+    add_price(plan_version=version, key="cost", name="At cost", document=document)
+    usage = [{"meter": "input_tokens", "quantity": "100", "cost": "10"}]
+
+    assert example(version, usage=usage, total="61").passes
+
+
+def test_a_fee_that_is_due_once_is_in_the_example(version):
+    document = {"model": "flat", "amount": "100", "recurrence": "one_time"}
+    add_price(plan_version=version, key="setup", name="Set-up", document=document)
+
+    assert example(version, total="149").passes
