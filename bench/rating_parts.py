@@ -50,7 +50,7 @@ def time_parts(customers: int) -> dict[str, float]:
     for period in _periods(customers):
         with transaction.atomic(), without_collector():
             marks = [time.perf_counter()]
-            terms_stamp(subscription_id=period.subscription_id)
+            terms_stamp(period_id=period.pk)
             marks.append(time.perf_counter())
             inp = period_input(period=period)
             marks.append(time.perf_counter())

@@ -44,7 +44,7 @@ def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
     # Before the terms are read: one that changes in between makes the period due again.
-    stamp = terms_stamp(subscription_id=period.subscription_id)
+    stamp = terms_stamp(period_id=period.pk)
     with without_collector():
         inp = period_input(period=period)
         digest = input_digest(inp)

@@ -1,4 +1,4 @@
-"""Noticing that terms changed, without reading them: one hash per subscription over the rows they are made of."""
+"""Noticing that terms changed, without reading them: one hash per period over the rows they are made of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,21 +40,27 @@ def _rows(table: str, condition: str = "true") -> str:
 
 # Only names from above are put into the statements; every value is a parameter. What is the same for all
 # subscriptions is worked out once for a statement.
-COMMON_STAMP = f"(SELECT md5({' || '.join(_rows(table) for table in OF_ALL)}))"
-TERMS_STAMP = f"md5(%(engine)s::text || {COMMON_STAMP} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
+_COMMON = f"(SELECT md5({' || '.join(_rows(table) for table in OF_ALL)}))"
+_PERIOD = (
+    "concat_ws(' ', p.plan_version_id, p.timezone, p.start_date, p.end_date, p.full_start_date, p.full_end_date, "
+    "p.period_start, p.period_end)"
+)
+# For a period `p` of a subscription `s`, with `stamp_parameters`.
+TERMS_STAMP = f"md5(%(engine)s || {_COMMON} || {_PERIOD} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
 
 
 def stamp_parameters() -> Mapping[str, Any]:
-    """What `TERMS_STAMP` needs beside the subscription `s`."""
-    return {"engine": ENGINE_VERSION}
+    """What `TERMS_STAMP` needs beside the rows."""
+    return {"engine": str(ENGINE_VERSION)}
 
 
-def terms_stamp(*, subscription_id: int) -> str:
-    """A hash of the subscription's terms as the database stands now."""
+def terms_stamp(*, period_id: int) -> str:
+    """A hash of a period's days and of its subscription's terms, as the database stands now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {TERMS_STAMP} FROM pricing_subscription s WHERE s.id = %(subscription)s",  # noqa: S608
-            {**stamp_parameters(), "subscription": subscription_id},
+            f"SELECT {TERMS_STAMP} FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id "  # noqa: S608
+            "WHERE p.id = %(period)s",
+            {**stamp_parameters(), "period": period_id},
         )
         (stamp,) = cursor.fetchone()
     return str(stamp)

@@ -172,6 +172,7 @@ def _discount(subscription, **target):
 
 CHANGES = {
     "an end": lambda s: type(s).objects.filter(pk=s.pk).update(ends_on=date(2027, 1, 1)),
+    "other days of the period": lambda s: BillingPeriod.objects.filter(subscription=s).update(end_date="2026-07-31"),
     "a discount of the subscription": _discount,
     "a discount of the customer": lambda s: _discount(s, customer=s.customer),
     "another plan": lambda s: PlanChange.objects.create(
