@@ -14,7 +14,7 @@ from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod, RatedLine
 from rating.services.inputs import input_digest, period_input
 from rating.services.rate_period import without_collector
-from rating.services.terms import terms_stamp
+from rating.services.terms import SharedPrices, read_stamps
 from rating.services.write_rated import write_rated
 
 
@@ -47,12 +47,13 @@ class SliceRow(models.Model):
 def time_parts(customers: int) -> dict[str, float]:
     """Seconds per customer of each step of rating a period anew, in turn over so many customers."""
     spent = dict.fromkeys(("terms' stamp", "read usage and terms", "digest", "engine", "write"), 0.0)
+    shared = SharedPrices()
     for period in _periods(customers):
         with transaction.atomic(), without_collector():
             marks = [time.perf_counter()]
-            terms_stamp(period_id=period.pk)
+            stamps = read_stamps(period_id=period.pk)
             marks.append(time.perf_counter())
-            inp = period_input(period=period)
+            inp = period_input(period=period, book=shared.book(stamps))
             marks.append(time.perf_counter())
             input_digest(inp)
             marks.append(time.perf_counter())

@@ -30,6 +30,7 @@ from rating.models import BillingPeriod
 from rating.services.due import due_subscriptions, is_due, note_changed_usage
 from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
+from rating.services.terms import SharedPrices
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +72,11 @@ def rate_and_draft(
     due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
     summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))
     options = _Options(now=now, dry_run=dry_run, draft=draft, everything=everything)
+    # Starting processes takes seconds: few subscriptions are done sooner without.
+    workers = min(workers, len(due) // CHUNK + 1)
     if workers == 1:
-        for subscription in _subscriptions(due):
-            for row in _rate_subscription(subscription, options):
-                summary.add(row)
+        for row in _rate_subscriptions(due, options):
+            summary.add(row)
         return summary
     chunks = ((due[n : n + CHUNK], options) for n in range(0, len(due), CHUNK))
     for rows in in_processes(_rate_chunk, chunks, workers=workers):
@@ -139,7 +141,13 @@ def _subscriptions(ids: Sequence[int]) -> Iterator[Subscription]:
 
 def _rate_chunk(ids: Sequence[int], options: _Options) -> list[RunRow]:
     """What one of several processes does at a time."""
-    return [row for subscription in _subscriptions(ids) for row in _rate_subscription(subscription, options)]
+    return list(_rate_subscriptions(ids, options))
+
+
+def _rate_subscriptions(ids: Sequence[int], options: _Options) -> Iterator[RunRow]:
+    shared = SharedPrices()
+    for subscription in _subscriptions(ids):
+        yield from _rate_subscription(subscription, options, shared)
 
 
 def _of_customer(rows: QuerySet[Invoice], customer: str | None) -> QuerySet[Invoice]:
@@ -148,18 +156,18 @@ def _of_customer(rows: QuerySet[Invoice], customer: str | None) -> QuerySet[Invo
     return rows.filter(customer__external_id=customer)
 
 
-def _rate_subscription(subscription: Subscription, options: _Options) -> Iterator[RunRow]:
+def _rate_subscription(subscription: Subscription, options: _Options, shared: SharedPrices) -> Iterator[RunRow]:
     """A row for each open period. Those of a dry run come at the end, when everything is rolled back."""
     if not options.dry_run:
-        yield from _rate_open_periods(subscription, options)
+        yield from _rate_open_periods(subscription, options, shared)
         return
     with transaction.atomic():
-        rows = list(_rate_open_periods(subscription, options))
+        rows = list(_rate_open_periods(subscription, options, shared))
         transaction.set_rollback(True)
     yield from rows
 
 
-def _rate_open_periods(subscription: Subscription, options: _Options) -> Iterator[RunRow]:
+def _rate_open_periods(subscription: Subscription, options: _Options, shared: SharedPrices) -> Iterator[RunRow]:
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
@@ -176,7 +184,7 @@ def _rate_open_periods(subscription: Subscription, options: _Options) -> Iterato
             _remove(period)
             yield RunRow(name, str(period), report.REMOVED, detail="The subscription ends before it.")
         elif options.everything or is_due(period_id=period.pk, draft=options.draft):
-            yield _rate_and_draft_period(subscription, period, options)
+            yield _rate_and_draft_period(subscription, period, options, shared)
         else:
             yield RunRow(name, str(period), report.UNCHANGED)
 
@@ -188,12 +196,14 @@ def _remove(period: BillingPeriod) -> None:
     period.delete()
 
 
-def _rate_and_draft_period(subscription: Subscription, period: BillingPeriod, options: _Options) -> RunRow:
+def _rate_and_draft_period(
+    subscription: Subscription, period: BillingPeriod, options: _Options, shared: SharedPrices
+) -> RunRow:
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
             before = period.input_digest
-            rated = rate_billing_period(period_id=period.pk, now=options.now)
+            rated = rate_billing_period(period_id=period.pk, now=options.now, shared=shared)
             if not options.draft:
                 return RunRow(name, str(period), report.RATED if rated.input_digest != before else report.UNCHANGED)
             invoice, written = write_draft(period=rated, now=options.now)

@@ -62,10 +62,15 @@ def row_quantity(meter: MeterSpec, row: SeriesDay) -> Decimal:
     """What one row adds, for a meter whose rows add up."""
     if meter.aggregation == "count":
         return Decimal(row.events)
-    quantities = row.quantities
-    if len(meter.measures) == 1:
-        return quantities.get(meter.measures[0], ZERO)
-    return sum((quantities.get(measure, ZERO) for measure in meter.measures), ZERO)
+    measures = meter.measures
+    if len(measures) == 1:
+        return row.quantities.get(measures[0], ZERO)
+    # A row has fewer measures than "all tokens" has; a loop, as this runs for every day of every series.
+    total = ZERO
+    for measure, quantity in row.quantities.items():
+        if measure in measures:
+            total += quantity
+    return total
 
 
 def is_used(meter: MeterSpec, row: SeriesDay) -> bool:

@@ -36,8 +36,11 @@ from rating.services.committed import billed_before
 ENGINE_VERSION = 2
 
 
-def period_input(*, period: BillingPeriod) -> PeriodInput:
-    """The engine's input for a stored billing period, as the database stands now."""
+def period_input(*, period: BillingPeriod, book: PriceBook | None = None) -> PeriodInput:
+    """The engine's input for a stored billing period, as the database stands now.
+
+    `book` shares the prices of plan versions between the periods of one run.
+    """
     return _build(
         period.subscription,
         Period(
@@ -49,6 +52,7 @@ def period_input(*, period: BillingPeriod) -> PeriodInput:
             end_utc=period.period_end,
         ),
         period.timezone,
+        book or PriceBook(),
     )
 
 
@@ -58,6 +62,7 @@ def subscription_input(*, subscription: Subscription, on: date) -> PeriodInput:
         subscription,
         period_containing(subscription=subscription, on=on),
         subscription.customer.timezone,
+        PriceBook(),
     )
 
 
@@ -120,8 +125,7 @@ def price_input(price: TermPrice) -> PriceInput:
     )
 
 
-def _build(subscription: Subscription, period: Period, timezone: str) -> PeriodInput:
-    book = PriceBook()
+def _build(subscription: Subscription, period: Period, timezone: str, book: PriceBook) -> PeriodInput:
     terms = terms_of(subscription=subscription, start=period.start, end=period.end, book=book)
     prices = tuple(price_input(price) for price in terms.prices)
     series_days = _series_days(subscription.customer_id, period)

@@ -14,7 +14,7 @@ from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod
 from rating.services.inputs import input_digest, period_input, subscription_input
-from rating.services.terms import terms_stamp
+from rating.services.terms import SharedPrices, read_stamps
 from rating.services.write_rated import write_rated
 
 
@@ -30,11 +30,12 @@ def compute_subscription_period(*, subscription: Subscription, on: date) -> tupl
 
 
 @transaction.atomic
-def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
+def rate_billing_period(*, period_id: int, now: datetime, shared: SharedPrices | None = None) -> BillingPeriod:
     """Bring the lines and slices of a period up to date with its usage, prices and discounts.
 
     Writes no lines when nothing changed since the last rating. Safe beside itself and after a crash: the period's row
-    is locked and everything is written in one transaction. Raises DomainError for a frozen period.
+    is locked and everything is written in one transaction. `shared` is what the periods of one run have in common.
+    Raises DomainError for a frozen period.
     """
     period = (
         BillingPeriod.objects.select_for_update(of=["self"])
@@ -44,9 +45,9 @@ def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
     # Before the terms are read: one that changes in between makes the period due again.
-    stamp = terms_stamp(period_id=period.pk)
+    stamps = read_stamps(period_id=period.pk)
     with without_collector():
-        inp = period_input(period=period)
+        inp = period_input(period=period, book=None if shared is None else shared.book(stamps))
         digest = input_digest(inp)
         is_changed = digest != period.input_digest
         if is_changed:
@@ -57,11 +58,11 @@ def rate_billing_period(*, period_id: int, now: datetime) -> BillingPeriod:
             subscription_id=period.subscription_id, frozen_at=None, start_date__gt=period.start_date
         ).update(needs_rating=True)
         period.needs_draft = True
-    elif not (period.problem or period.needs_rating or period.terms_stamp != stamp):
+    elif not (period.problem or period.needs_rating or period.terms_stamp != stamps.terms):
         return period
     if is_changed or period.problem:
         period.rated_at = now
-    period.input_digest, period.terms_stamp, period.needs_rating, period.problem = digest, stamp, False, ""
+    period.input_digest, period.terms_stamp, period.needs_rating, period.problem = digest, stamps.terms, False, ""
     period.save(
         update_fields=["input_digest", "terms_stamp", "needs_rating", "needs_draft", "problem", "rated_at"],
     )

@@ -1,10 +1,12 @@
 """Noticing that terms changed, without reading them: one hash per period over the rows they are made of."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
+from pricing.price_book import PriceBook
 from rating.services.inputs import ENGINE_VERSION
 
 # Of all subscriptions of the customer: which of them a part of the usage belongs to is a matter of all their terms.
@@ -54,13 +56,35 @@ def stamp_parameters() -> Mapping[str, Any]:
     return {"engine": str(ENGINE_VERSION)}
 
 
-def terms_stamp(*, period_id: int) -> str:
-    """A hash of a period's days and of its subscription's terms, as the database stands now."""
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Hashes of all terms of a period, and of the rows among them that are common to all subscriptions."""
+
+    terms: str
+    common: str
+
+
+def read_stamps(*, period_id: int) -> Stamps:
+    """The stamps of a period as the database stands now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {TERMS_STAMP} FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id "  # noqa: S608
+            f"SELECT {TERMS_STAMP}, {_COMMON} "  # noqa: S608
+            "FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id "
             "WHERE p.id = %(period)s",
             {**stamp_parameters(), "period": period_id},
         )
-        (stamp,) = cursor.fetchone()
-    return str(stamp)
+        return Stamps(*cursor.fetchone())
+
+
+class SharedPrices:
+    """One price book for the subscriptions of a run, and a new one when what is common to all of them changed."""
+
+    def __init__(self) -> None:
+        self._common = ""
+        self._book = PriceBook()
+
+    def book(self, stamps: Stamps) -> PriceBook:
+        """The book to read terms with, given stamps that were read before."""
+        if stamps.common != self._common:
+            self._common, self._book = stamps.common, PriceBook()
+        return self._book

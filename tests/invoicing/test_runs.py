@@ -82,10 +82,10 @@ def test_one_customers_error_is_kept_and_the_others_go_on(two, monkeypatch):
 
     real = module.period_input
 
-    def fail_for_acme(*, period):
+    def fail_for_acme(*, period, book):
         if period.subscription.customer.external_id == "acme":
             raise DomainError("missing_exchange_rate", "No exchange rate is known.")
-        return real(period=period)
+        return real(period=period, book=book)
 
     monkeypatch.setattr(module, "period_input", fail_for_acme)
     summary = rate_and_draft(now=IN_JULY)

@@ -66,7 +66,7 @@ def test_no_change_is_missed_by_runs_that_are_killed_while_usage_comes_in():
 
 @pytest.mark.django_db(transaction=True)
 def test_processes_that_share_a_run_do_what_one_does(monkeypatch):
-    monkeypatch.setattr(runs, "CHUNK", 2)
+    monkeypatch.setattr(runs, "CHUNK", 1)
     company = Company()
     plan = company.plan()
     for n in range(5):
