@@ -8,13 +8,17 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from amberflow.admin_base import DateInput, Item, PlainDecimalField, ReasonForm, change_url, confirm
+from amberflow.admin_base import DateInput, Item, Panel, PlainDecimalField, ReasonForm, change_url, confirm
 from amberflow.formats import money_text
 from pricing.admin.subscription_price import first_free_day
 from pricing.models import AddOn, PlanVersion, Subscription
+from pricing.plan_change_effect import effect_of
 from pricing.services.negotiated_prices import add_one_off_charge, attach_add_on
 from pricing.services.plan_changes import PERIOD_END, migrate_subscription
 from pricing.services.promotions import redeem_code
+
+# Each is rated three times while the page is waited for.
+SHOWN_EFFECTS = 20
 
 
 class PlanChangeForm(ReasonForm):
@@ -27,7 +31,8 @@ class PlanChangeForm(ReasonForm):
         widget=DateInput(),
         help_text="The first day on the new version; empty for the end of the billing period that runs now.",
     )
-    field_order = ["plan_version", "effective_on", "reason"]
+    effect_shown = forms.BooleanField(required=False, widget=forms.HiddenInput())
+    field_order = ["plan_version", "effective_on", "reason", "effect_shown"]
 
 
 class AddOnForm(ReasonForm):
@@ -61,19 +66,39 @@ def change_plan(request: HttpRequest, subscriptions: Sequence[Subscription], *, 
         )
         return f"{subscription.customer} is on {change.plan_version} from {change.starts_on:%-d %B %Y} on."
 
+    form = PlanChangeForm(request.POST) if request.POST.get("confirmed") == "yes" else None
+    details: list[Panel] = []
+    initial: dict[str, Any] | None = None
+    if form is not None and form.is_valid() and not form.cleaned_data["effect_shown"]:
+        # The money is shown for the version and day that were chosen, before anything is done.
+        details = [_effect_panel(subscriptions, form.cleaned_data)]
+        initial = {**form.cleaned_data, "effect_shown": True}
+        again = request.POST.copy()
+        del again["confirmed"]
+        request.POST = again  # type: ignore[assignment]
     return confirm(
         request,
         title="Change plan version",
         text="Usage and fees of the days from the change on are charged by the new version; earlier days and what is "
         "invoiced stay. What was planned for a later day is replaced.",
-        button="Change the plan",
+        button="Change the plan" if details else "Show what it does",
         items=[
             Item(f"{row.customer}{f' ({row.name})' if row.name else ''}", str(row.plan_version), partial(run, row))
             for row in subscriptions
         ],
         back=back,
         form_class=PlanChangeForm,
+        initial=initial,
+        details=details,
     )
+
+
+def _effect_panel(subscriptions: Sequence[Subscription], values: Mapping[str, Any]) -> Panel:
+    rows = [
+        {"name": str(row.customer), "effect": effect_of(row, values["plan_version"], values["effective_on"])}
+        for row in subscriptions[:SHOWN_EFFECTS]
+    ]
+    return Panel("admin/pricing/subscription/effect.html", {"rows": rows})
 
 
 def attach(request: HttpRequest, subscription: Subscription) -> HttpResponse:

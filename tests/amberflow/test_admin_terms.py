@@ -103,10 +103,13 @@ def test_an_own_price_is_ended_in_its_form_and_taken_back_by_its_action(north, a
 def test_one_plan_change_and_many(north, v2, office, admin_client):
     ask = page(admin_client, "pricing_subscription_change_plan", north.pk)
     assert b"Plan usd v1" in ask.content
-    answer = post(
-        admin_client, "pricing_subscription_change_plan", north.pk,
-        confirmed="yes", plan_version=v2.pk, effective_on="2026-08-05", reason="upgrade",
-    )  # fmt: skip
+    chosen = {"confirmed": "yes", "plan_version": v2.pk, "effective_on": "2026-08-05", "reason": "upgrade"}
+    shown = post(admin_client, "pricing_subscription_change_plan", north.pk, **chosen)
+    # August so far: 31 + 2.5 × 10 + 0.2 × 40
+    assert b"What it does to the running period" in shown.content
+    assert b"64.00" in shown.content
+    assert not north.plan_changes.filter(plan_version=v2).exists()
+    answer = post(admin_client, "pricing_subscription_change_plan", north.pk, **chosen, effect_shown="True")
     assert messages(answer) == ["North is on Plan usd v2 from 5 August 2026 on."]
     assert b"upgrade" in answer.content
 
@@ -114,7 +117,7 @@ def test_one_plan_change_and_many(north, v2, office, admin_client):
     other = more.subscriptions.get()
     answer = post(
         admin_client, "pricing_subscription_changelist", action="change_plans", _selected_action=[north.pk, other.pk],
-        confirmed="yes", plan_version=v2.pk, effective_on="", reason="price change",
+        confirmed="yes", plan_version=v2.pk, effective_on="", reason="price change", effect_shown="True",
     )  # fmt: skip
     assert messages(answer) == [
         "More is on Plan usd v2 from 1 September 2026 on.",
