@@ -183,7 +183,7 @@ class TestPlans:
 
         answer = admin_client.post(reverse("admin:pricing_price_add"), form)
 
-        assert b"in exactly one tier" in answer.content
+        assert b"the last tier ends at 200" in answer.content
         answer = admin_client.post(reverse("admin:pricing_price_add"), form | tiers(("100", "2"), ("", "1")))
         assert answer.status_code == 302, answer.context["errors"]
         saved = version.prices.get(key="fee")
@@ -206,6 +206,7 @@ def price_form(version, *, model="flat", amount="", meter=""):
         "plan_version": version.pk, "name": "Fee", "key": "fee", "sort_order": 9, "model": model, "meter": meter,
         "filter": "{}", "group_by": "", "amount": amount, "unit_price": "", "unit_scale": "1",
         "unit_rounding": "none", "included_units": "0", "minimum": "", "maximum": "", "flat_fee_at_zero": "on",
+        "tier_scope": "group", "recurrence": "recurring", "rounding": "up",
         **tiers(),
     }  # fmt: skip
 

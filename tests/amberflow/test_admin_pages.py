@@ -20,9 +20,11 @@ from pricing.examples import add_example
 from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
 from pricing.services.plans import create_plan
 from rating.models import BillingPeriod, LateUsage, RatedLine
+from rating.services.simulation import run_simulation, start_simulation
 from tests.factories import make_api_key
 from tests.office import AUGUST, NOW
 
+TEN_PERCENT_OFF = {"start": "2026-07-01", "end": "2026-09-01", "discounts": [{"kind": "percent", "percent": "10"}]}
 OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
 PAGES = ("index", "margin", "margin_csv", "needs_attention", "uncosted_models")
 MOST_QUERIES_OF_A_LIST = 8
@@ -61,6 +63,7 @@ def full_office(office):
     _grant(office.north)
     draft = create_plan(code="next", name="Next")
     add_example(plan_version=draft, example=parse_example({"name": "nothing used", "total": "31"}))
+    run_simulation(simulation_id=start_simulation(request=TEN_PERCENT_OFF).pk, now=NOW)
     LateUsage.objects.create(period=office.final.period, input_digest="x", events=1, amount=1, cost=1, noticed_at=NOW)
     return office
 
