@@ -76,6 +76,7 @@ def _largest_remainder(units: int, weights: list[int]) -> list[int]:
         remainders.append(remainder)
     left = units - sum(shares)
     if left:
-        for position in sorted(range(len(weights)), key=lambda i: -remainders[i])[:left]:
+        # Sorting keeps the order of equal ones, in reverse too: ties go to the earlier position.
+        for position in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:left]:
             shares[position] += 1
     return shares

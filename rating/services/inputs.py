@@ -217,18 +217,10 @@ def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
     for row in usage_rows(customer_id=customer_id, start=period.start, end=period.end):
         if row.series != of_series:
             of_series, dims = row.series, tuple(sorted(row.dims.items()))
-        found.append(
-            SeriesDay(
-                series=row.series,
-                event_type=row.event_type,
-                dims=dims,
-                day=row.day,
-                events=row.events,
-                quantities=row.quantities,
-                costs=row.costs,
-                uncosted_events=row.uncosted_events,
-                stats={name: _stat(stat) for name, stat in row.stats.items()},
-                uniques=row.uniques,
-            )
-        )
+        day = (row.series, row.event_type, dims, row.day, row.events, row.quantities, row.costs, row.uncosted_events)
+        if row.stats or row.uniques:
+            stats = {name: _stat(stat) for name, stat in row.stats.items()}
+            found.append(SeriesDay(*day, stats, row.uniques))
+        else:
+            found.append(SeriesDay(*day))
     return tuple(found)
