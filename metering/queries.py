@@ -19,31 +19,12 @@ from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
 from metering.models import Event, EventBatch, Series, TimezoneChange, UsageRebuild
 from metering.needs import needing_meters
+from metering.usage_stat import UsageStat
 
 # No zone's local day is further than this from the UTC day of the same date.
 ZONE_MARGIN = timedelta(days=1)
 # Usage that comes in between reading its sums and its statistics is read again, but not for ever.
 MOST_READINGS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class UsageStat:
-    """What the events of a series on one day say about one property, so that days and series can be combined.
-
-    `count` events carried it. `latest` is the value of the last one, by `latest_at` (microseconds since 1970, UTC),
-    then by `latest_key` (hex). `weighted` is the sum of value × microseconds since 1970. `amounts`, kept only where a
-    meter asks for it, are the distinct values with how many events had each, in order of value.
-    """
-
-    count: int
-    minimum: Decimal
-    maximum: Decimal
-    latest_at: int
-    latest_key: str
-    latest: Decimal
-    total: Decimal
-    weighted: Decimal
-    amounts: tuple[tuple[Decimal, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

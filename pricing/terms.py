@@ -143,6 +143,19 @@ def terms_with_version(
     return terms_of(subscription=subscription, start=start, end=end, versions=versions, book=book)
 
 
+def prices_of_version(
+    *, subscription: Subscription, version: PlanVersion, start: date, end: date, book: PriceBook | None = None
+) -> tuple[TermPrice, ...]:
+    """The prices of a version alone on the days [start, end), nothing negotiated.
+
+    As if the subscription had been on it from its start: that is when its one-time fees fall due.
+    """
+    of_plan = _plan_prices((DatedVersion(version, subscription.starts_on),), book or PriceBook())
+    due = _due_days(of_plan, subscription.trial_ends_on)
+    placed = (_placed(price, due, subscription.trial_ends_on) for price in of_plan)
+    return tuple(cut for price in placed if price is not None and (cut := _cut(price, start, end)) is not None)
+
+
 def versions_of(subscription: Subscription) -> tuple[DatedVersion, ...]:
     """The plan versions of a subscription one after the other, from its start without an end."""
     changes = (

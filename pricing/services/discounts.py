@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
 from amberflow.lib.errors import DomainError
-from amberflow.lib.money import NumberError, parse_decimal, plain, shown
 from metering.models import Meter
 from pricing.discounts import MONEY_KINDS
+from pricing.engine.discount_document import VALUE_FIELDS, parse_discount
 from pricing.engine.document import DocumentError, parse_price
 from pricing.models import Discount, DiscountTerms, Price, Subscription
 from pricing.services.invoiced import invoiced_until
@@ -18,15 +17,6 @@ from pricing.terms import dated_prices
 
 Kind = DiscountTerms.Kind
 Duration = DiscountTerms.Duration
-
-# The field that holds what a discount of the kind takes off.
-VALUE_FIELDS = {
-    Kind.FREE_UNITS: "units",
-    Kind.PRICE: "price",
-    Kind.AMOUNT: "amount",
-    Kind.PERCENT: "percent",
-    Kind.GRADUATED_PERCENT: "tiers",
-}
 
 
 @transaction.atomic
@@ -91,56 +81,13 @@ def check_discount_terms(*, terms: DiscountTerms) -> None:
 
 
 def _check_value(terms: DiscountTerms) -> None:
-    needed = VALUE_FIELDS[Kind(terms.kind)]
-    for field in VALUE_FIELDS.values():
-        is_given = getattr(terms, field) not in (None, [])
-        kind = terms.get_kind_display().lower()
-        if field == needed and not is_given:
-            raise DomainError(f"{field}_missing", f"{field} is empty: a discount of {kind} needs it.", field=field)
-        if field != needed and is_given:
-            raise DomainError(
-                f"{field}_unused",
-                f"{field} has no effect on a discount of {kind}: leave it empty, or choose another kind.",
-                field=field,
-            )
-    if terms.percent is not None and not 0 <= terms.percent <= 100:
-        raise DomainError("percent", f"percent {plain(terms.percent)} is not from 0 to 100.", field="percent")
-    for field in ("amount", "units"):
-        number = getattr(terms, field)
-        if number is not None and number < 0:
-            raise DomainError(field, f"{field} {plain(number)} is below 0: use 0 or more.", field=field)
-    if terms.kind == Kind.GRADUATED_PERCENT:
-        _check_tiers(terms.tiers)
-
-
-def _check_tiers(tiers: Any) -> None:
-    """A list of {"up_to", "percent"}, bounds ascending, the last one open-ended; numbers may be texts."""
-    if not isinstance(tiers, list):
-        raise DomainError("tiers", f'tiers {shown(tiers)} is not a list of {{"up_to", "percent"}}.', field="tiers")
-    lower = Decimal(0)
-    for n, tier in enumerate(tiers):
-        if not isinstance(tier, dict) or tier.keys() != {"up_to", "percent"}:
-            raise DomainError("tiers", f"tiers[{n}] must have up_to and percent, and nothing else.", field="tiers")
-        percent = _number(tier["percent"], f"tiers[{n}].percent")
-        if not 0 <= percent <= 100:
-            raise DomainError("tiers", f"tiers[{n}].percent {plain(percent)} is not from 0 to 100.", field="tiers")
-        is_last = n == len(tiers) - 1
-        if (tier["up_to"] is None) != is_last:
-            raise DomainError("tiers", "Leave up_to null in the last tier, and only there.", field="tiers")
-        if not is_last:
-            bound = _number(tier["up_to"], f"tiers[{n}].up_to")
-            if bound <= lower:
-                raise DomainError(
-                    "tiers", f"tiers[{n}].up_to {plain(bound)} is not above {plain(lower)}: sort them.", field="tiers"
-                )
-            lower = bound
-
-
-def _number(value: Any, path: str) -> Decimal:
+    """The rules of discount documents, told of the fields of the row."""
+    document = {"kind": terms.kind, **{field: getattr(terms, field) for field in VALUE_FIELDS.values()}}
     try:
-        return parse_decimal(value, path)
-    except NumberError as error:
-        raise DomainError("tiers", f"{path}: {error.message}", field="tiers") from error
+        parse_discount(document)
+    except DocumentError as error:
+        field = error.path.partition(".")[0].partition("[")[0]
+        raise DomainError(error.code, str(error), field=field) from error
 
 
 def _check_money(terms: DiscountTerms) -> None:

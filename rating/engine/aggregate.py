@@ -12,7 +12,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from amberflow.lib.money import ZERO, round_to_places
-from rating.engine.inputs import MeterSpec, OpeningLevel, SeriesDay, Stat
+from metering.usage_stat import UsageStat
+from rating.engine.inputs import MeterSpec, OpeningLevel, SeriesDay
 
 # Aggregations whose rows simply add up.
 ADDITIVE = ("sum", "count")
@@ -42,7 +43,7 @@ def with_opening_levels(
         return list(rows)
     by_key = {(row.series, row.day): row for row in rows}
     for level in levels:
-        opening = Stat(
+        opening = UsageStat(
             count=0,
             minimum=ZERO,
             maximum=ZERO,
@@ -99,7 +100,7 @@ def shares(meter: MeterSpec, rows: Sequence[SeriesDay], window: Window) -> list[
     return found
 
 
-def _stats(meter: MeterSpec, rows: Iterable[SeriesDay]) -> Iterable[Stat | None]:
+def _stats(meter: MeterSpec, rows: Iterable[SeriesDay]) -> Iterable[UsageStat | None]:
     return (row.stats.get(meter.stat) for row in rows)
 
 
@@ -112,7 +113,7 @@ def _minimum(meter: MeterSpec, rows: Sequence[SeriesDay], window: Window) -> Ite
 
 
 def _extreme(
-    meter: MeterSpec, rows: Sequence[SeriesDay], combine: Callable[[Stat, Decimal | None], Decimal]
+    meter: MeterSpec, rows: Sequence[SeriesDay], combine: Callable[[UsageStat, Decimal | None], Decimal]
 ) -> Iterable[Decimal]:
     so_far: Decimal | None = None
     for stat in _stats(meter, rows):
@@ -122,14 +123,14 @@ def _extreme(
 
 
 def _latest(meter: MeterSpec, rows: Sequence[SeriesDay], window: Window) -> Iterable[Decimal]:
-    last: Stat | None = None
+    last: UsageStat | None = None
     for stat in _stats(meter, rows):
         if stat is not None and stat.count and (last is None or _moment(stat) > _moment(last)):
             last = stat
         yield ZERO if last is None else last.latest
 
 
-def _moment(stat: Stat) -> tuple[int, str]:
+def _moment(stat: UsageStat) -> tuple[int, str]:
     return (stat.latest_at, stat.latest_key)
 
 

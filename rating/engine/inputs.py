@@ -11,6 +11,7 @@ import msgspec
 
 from amberflow.lib.money import ONE, ZERO
 from amberflow.lib.periods import Period
+from metering.usage_stat import UsageStat
 from pricing.engine.discounts import Discount
 from pricing.engine.price import Price
 
@@ -43,26 +44,6 @@ class MeterSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Stat:
-    """What the events of a series on one day say about one property, so that days and series can be combined.
-
-    `count` events carried it. `latest` is the value of the last one, by `latest_at` (microseconds since 1970, UTC),
-    then by `latest_key`. `weighted` is the sum of value × microseconds since 1970. `amounts`, kept only where a meter
-    asks for it, are the distinct values with how many events had each, in order of value.
-    """
-
-    count: int
-    minimum: Decimal
-    maximum: Decimal
-    latest_at: int
-    latest_key: str
-    latest: Decimal
-    total: Decimal
-    weighted: Decimal
-    amounts: tuple[tuple[Decimal, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OpeningLevel:
     """The level (sum of all values before the period) with which a series enters a period, for a carrying meter."""
 
@@ -90,7 +71,7 @@ class SeriesDay(msgspec.Struct, frozen=True, gc=False):
     quantities: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
     uncosted_events: int = 0
-    stats: Mapping[str, Stat] = msgspec.field(default_factory=dict)
+    stats: Mapping[str, UsageStat] = msgspec.field(default_factory=dict)
     uniques: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     is_owned: bool = True
 

@@ -13,7 +13,7 @@ from amberflow.lib.money import ZERO
 from amberflow.lib.periods import Period
 from metering.meters import measures_of, stat_of
 from metering.models import Meter
-from metering.queries import UsageStat, opening_levels, usage_rows
+from metering.queries import opening_levels, usage_rows
 from pricing.cycles import period_containing
 from pricing.models import Subscription
 from pricing.price_book import PriceBook
@@ -26,7 +26,6 @@ from rating.engine.inputs import (
     PeriodInput,
     PriceInput,
     SeriesDay,
-    Stat,
 )
 from rating.engine.ownership import Claim, own_usage
 from rating.models import BillingPeriod, ExchangeRate
@@ -195,20 +194,6 @@ def _commitment(subscription: Subscription, promise: TermCommitment, period: Per
     )
 
 
-def _stat(stat: UsageStat) -> Stat:
-    return Stat(
-        count=stat.count,
-        minimum=stat.minimum,
-        maximum=stat.maximum,
-        latest_at=stat.latest_at,
-        latest_key=stat.latest_key,
-        latest=stat.latest,
-        total=stat.total,
-        weighted=stat.weighted,
-        amounts=stat.amounts,
-    )
-
-
 def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
     # Days of a series stand together and share their dimensions.
     dims: Dimensions = ()
@@ -219,8 +204,7 @@ def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
             of_series, dims = row.series, tuple(sorted(row.dims.items()))
         day = (row.series, row.event_type, dims, row.day, row.events, row.quantities, row.costs, row.uncosted_events)
         if row.stats or row.uniques:
-            stats = {name: _stat(stat) for name, stat in row.stats.items()}
-            found.append(SeriesDay(*day, stats, row.uniques))
+            found.append(SeriesDay(*day, row.stats, row.uniques))
         else:
             found.append(SeriesDay(*day))
     return tuple(found)

@@ -9,12 +9,13 @@ from typing import Any
 from amberflow.lib.money import ZERO, use_money_context
 from amberflow.lib.periods import Period
 from metering.models import Meter
+from metering.usage_stat import UsageStat
 from pricing.documents import engine_price
 from pricing.engine.example import Example, ExampleUsage, Values
 from pricing.engine.explain import money_text
 from pricing.examples import engine_example, examples_of
 from pricing.models import PlanExample, PlanVersion
-from rating.engine.inputs import MeterSpec, PeriodInput, PriceInput, SeriesDay, Stat
+from rating.engine.inputs import MeterSpec, PeriodInput, PriceInput, SeriesDay
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedLine, RatedPeriod, RatingError
 
@@ -166,7 +167,7 @@ def _series_day(number: int, usage: ExampleUsage) -> SeriesDay:
         quantities={_MEASURE: usage.quantity},
         costs={_MEASURE: usage.cost} if usage.cost else {},
         stats={
-            _MEASURE: Stat(
+            _MEASURE: UsageStat(
                 count=usage.events,
                 minimum=each,
                 maximum=each,

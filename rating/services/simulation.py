@@ -1,6 +1,7 @@
 """Simulations: the periods of chosen customers rated once more under other terms, on copies of their inputs."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,13 @@ from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import plain, use_money_context
+from pricing.terms import prices_of_version
 from rating.engine.inputs import PeriodInput
 from rating.engine.rated import RatingError
 from rating.engine.simulate import Amounts, Change, PeriodDifference, simulate_period
 from rating.models import BillingPeriod, Simulation
 from rating.services.freeze import frozen_input
-from rating.services.inputs import period_input
+from rating.services.inputs import period_input, price_input
 from rating.services.simulation_request import Question, read_question
 
 # What is answered at once; more periods than that are a task's work.
@@ -50,7 +52,7 @@ def is_small(*, request: Mapping[str, Any]) -> bool:
 def answer(*, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The results of a question by customer, those for whom most changes first. Writes nothing."""
     question = read_question(request)
-    return ranked([_result(name, periods, question.change) for name, periods in _by_customer(question)])
+    return ranked([_result(name, periods, question) for name, periods in _by_customer(question)])
 
 
 def run_simulation(*, simulation_id: int, now: datetime | None = None) -> Simulation:
@@ -63,7 +65,7 @@ def run_simulation(*, simulation_id: int, now: datetime | None = None) -> Simula
         known = {result["customer"] for result in simulation.results}
         for name, periods in _by_customer(question):
             if name not in known:
-                _keep(simulation_id, _result(name, periods, question.change))
+                _keep(simulation_id, _result(name, periods, question))
     except DomainError as error:
         Simulation.objects.filter(pk=simulation_id).update(status=Simulation.Status.FAILED, problem=error.message)
         return Simulation.objects.get(pk=simulation_id)
@@ -125,13 +127,13 @@ def _by_customer(question: Question) -> Iterator[tuple[str, list[BillingPeriod]]
         yield name, periods
 
 
-def _result(name: str, periods: list[BillingPeriod], change: Change) -> dict[str, Any]:
+def _result(name: str, periods: list[BillingPeriod], question: Question) -> dict[str, Any]:
     before, after, found, problems = Amounts(), Amounts(), [], []
     currencies = set()
     for period in periods:
         inp = _input(period)
         try:
-            difference = simulate_period(inp, change)
+            difference = simulate_period(inp, _change(period, inp, question))
         except RatingError as error:
             problems.append({"period": str(period), "problem": str(error)})
             continue
@@ -148,6 +150,16 @@ def _result(name: str, periods: list[BillingPeriod], change: Change) -> dict[str
         "periods": found,
         "problems": problems,
     }
+
+
+def _change(period: BillingPeriod, inp: PeriodInput, question: Question) -> Change:
+    """The other terms in one period: a version's prices depend on the subscription, whose start makes fees due."""
+    if question.version is None:
+        return question.change
+    prices = prices_of_version(
+        subscription=period.subscription, version=question.version, start=inp.period.start, end=inp.period.end
+    )
+    return replace(question.change, plan=tuple(price_input(price) for price in prices))
 
 
 def _input(period: BillingPeriod) -> PeriodInput:

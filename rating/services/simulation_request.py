@@ -23,12 +23,13 @@ FIELDS = ("start", "end", "customers", "plan", "plan_version", "overrides", "dis
 @dataclass(frozen=True, slots=True)
 class Question:
     """Periods that begin on the local days [start, end), of the customers (external ids; None: all), or of those on a
-    plan, and the other terms."""
+    plan; on another plan version (None: their own), and with the other terms."""
 
     start: date
     end: date
     customers: tuple[str, ...] | None
     plan: str | None
+    version: PlanVersion | None
     change: Change
 
 
@@ -46,15 +47,16 @@ def read_question(document: Mapping[str, Any]) -> Question:
     start, end = _day(document, "start"), _day(document, "end")
     if end <= start:
         raise DomainError("end_before_start", f"end {end} must be after start {start}.", field="end")
+    version = _plan_version(document.get("plan_version"))
     change = Change(
-        plan=_plan_prices(document.get("plan_version")),
         overrides=tuple(_override(item, n) for n, item in enumerate(_list(document, "overrides"))),
         discounts=tuple(_discount(item, n) for n, item in enumerate(_list(document, "discounts"))),
     )
-    if change == Change():
+    if version is None and change == Change():
         raise DomainError("no_change", "Nothing is to be changed: give plan_version, overrides or discounts.")
     customers = document.get("customers")
-    return Question(start, end, None if customers is None else _customers(document), document.get("plan"), change)
+    wanted = None if customers is None else _customers(document)
+    return Question(start, end, wanted, document.get("plan"), version, change)
 
 
 def _day(document: Mapping[str, Any], field: str) -> date:
@@ -83,7 +85,7 @@ def _customers(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _plan_prices(value: Any) -> tuple[PriceInput, ...] | None:
+def _plan_version(value: Any) -> PlanVersion | None:
     if value is None:
         return None
     version = None
@@ -96,19 +98,10 @@ def _plan_prices(value: Any) -> tuple[PriceInput, ...] | None:
             field="plan_version",
         )
     try:
-        prices = PriceBook().of_version(version.pk)
+        PriceBook().of_version(version.pk)
     except DocumentError as error:
         raise DomainError("unusable_version", f"{version} is not whole yet: {error}", field="plan_version") from error
-    return tuple(
-        PriceInput(
-            key=entry.row.key,
-            name=entry.row.name,
-            price=entry.price,
-            meter=None if entry.row.meter is None else meter_spec(entry.row.meter),
-            sort_order=entry.row.sort_order,
-        )
-        for entry in prices
-    )
+    return version
 
 
 def _override(item: Any, n: int) -> PriceInput:

@@ -159,8 +159,8 @@ def test_commitments_discounts_and_promotions_are_checked_in_their_forms(north, 
 
     deal = {"subscription": north.pk, "name": "Deal", "kind": "amount", "amount": "5", "priority": "0", "tiers": "[]",
             "price": "", "filter": "{}", "duration": "once"}  # fmt: skip
-    refused = post(admin_client, "pricing_discount_add", **{**deal, "kind": "percent"})
-    assert "amount has no effect on a discount of percent" in refused.content.decode()
+    refused = post(admin_client, "pricing_discount_add", **{**deal, "kind": "percent", "percent": "10"})
+    assert "a discount of kind percent has no amount" in refused.content.decode()
     post(admin_client, "pricing_discount_add", **deal)
     assert (Discount.objects.get().currency, Discount.objects.get().amount) == ("USD", 5)
 

@@ -66,12 +66,12 @@ def test_each_kind_reaches_the_engine(office):
 @pytest.mark.parametrize(
     ("terms", "code", "words"),
     [
-        ({"percent": None}, "percent_missing", "percent is empty"),
-        ({"percent": Decimal("100.1")}, "percent", "100.1 is not from 0 to 100"),
-        ({"amount": Decimal(1)}, "amount_unused", "no effect on a discount of percent"),
-        ({"kind": "amount", "amount": Decimal(-1)}, "amount", "below 0"),
+        ({"percent": None}, "missing", "a discount of kind percent needs percent"),
+        ({"percent": Decimal("100.1")}, "out_of_range", "100.1 is above 100"),
+        ({"amount": Decimal(1)}, "unused_field", "a discount of kind percent has no amount"),
+        ({"kind": "amount", "amount": Decimal(-1)}, "negative", "below 0"),
         ({"kind": "amount", "amount": Decimal(1), "currency": "EUR"}, "wrong_currency", "EUR is not USD"),
-        ({"kind": "graduated_percent", "tiers": [{"up_to": "5", "percent": "1"}]}, "tiers", "null in the last tier"),
+        ({"kind": "graduated_percent", "tiers": [{"up_to": "5", "percent": "1"}]}, "tier_not_open", "make it null"),
         (
             {
                 "kind": "graduated_percent",
@@ -81,10 +81,10 @@ def test_each_kind_reaches_the_engine(office):
                     {"up_to": None, "percent": "3"},
                 ],
             },
-            "tiers",
+            "tier_order",
             "5 is not above 5",
         ),
-        ({"kind": "price", "price": {"model": "flat", "currency": "USD"}}, "missing", "price: amount"),
+        ({"kind": "price", "price": {"model": "flat", "currency": "USD"}}, "missing", "price.amount"),
         ({"kind": "price", "price": {**flat("1"), "currency": "EUR"}}, "wrong_currency", "EUR is not USD"),
         ({"price_keys": ["outputs"]}, "unknown_price", "use some of base, output"),
         ({"meter_codes": ["pages"]}, "unknown_meter", "'pages' doesn't exist"),

@@ -10,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from amberflow.lib.errors import DomainError
+from pricing.documents import add_price
+from pricing.services.plans import create_plan
 from rating.models import RatedLine, Simulation
 from rating.services.simulation import answer, run_simulation, start_simulation
 from tests.factories import make_api_key
@@ -58,6 +60,16 @@ def test_another_plan_version_says_what_it_has_no_price_for(office):
     assert north["after"]["amount"] == "0"
     assert north["periods"][0]["unpriced_after"] > north["periods"][0]["unpriced_before"] == 0
     assert north["after"]["cost"] == north["before"]["cost"]
+
+
+def test_a_one_time_fee_of_another_version_is_due_once(office):
+    version = create_plan(code="setup", name="Set-up")
+    fee = {"model": "flat", "amount": "100", "recurrence": "one_time"}
+    add_price(plan_version=version, key="setup", name="Set-up", document=fee)
+    asked = {"start": "2026-07-01", "end": "2026-09-01", "customers": ["north"]}
+    (north,) = answer(request={**asked, "plan_version": {"plan": "setup", "number": 1}})
+    # North began on 1 July: 100 in July, nothing more in August.
+    assert [period["after"]["amount"] for period in north["periods"]] == ["100", "0"]
 
 
 def test_those_for_whom_most_changes_come_first(office):

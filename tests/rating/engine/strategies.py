@@ -10,10 +10,11 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from amberflow.lib.periods import Period
+from metering.usage_stat import UsageStat
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.discounts import KIND_ORDER, Discount, PercentTier
 from pricing.engine.price import Price, Tier
-from rating.engine.inputs import Commitment, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
+from rating.engine.inputs import Commitment, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay
 
 INPUT = MeterSpec("input", "llm_call", "sum", ("uncached_input", "cache_read"), "tokens")
 OUTPUT = MeterSpec("output", "llm_call", "sum", ("visible_output",), "tokens")
@@ -163,7 +164,7 @@ def stats(random, day):
         if random.randint(1, 2) == 1:
             values = sorted(decimal_up_to(random, 50, 2) - 10 for _ in range(random.randint(1, 3)))
             moment = int(datetime.combine(day, time(random.randint(0, 23)), UTC).timestamp()) * 10**6
-            found[name] = Stat(
+            found[name] = UsageStat(
                 count=len(values),
                 minimum=values[0],
                 maximum=values[-1],

@@ -1,16 +1,17 @@
 from datetime import date
 from decimal import Decimal
 
+from metering.usage_stat import UsageStat
 from pricing.engine.price import Price
 from rating.engine.amounts import merged_amounts
-from rating.engine.inputs import SeriesDay, Stat
+from rating.engine.inputs import SeriesDay
 
 D = Decimal
 BOUNDED = Price("percentage", "USD", rate_percent=D(1), max_per_event=D(1))
 
 
 def row(day, *amounts, series=1):
-    stat = Stat(0, D(0), D(0), 0, "", D(0), D(0), D(0), tuple((D(amount), count) for amount, count in amounts))
+    stat = UsageStat(0, D(0), D(0), 0, "", D(0), D(0), D(0), tuple((D(amount), count) for amount, count in amounts))
     return SeriesDay(series, "payment", (), date(2026, 1, day), 0, {}, {}, stats={"amount": stat})
 
 

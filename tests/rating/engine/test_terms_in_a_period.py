@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from metering.usage_stat import UsageStat
 from pricing.engine.discounts import Discount, PercentTier
 from pricing.engine.price import Price, Tier
-from rating.engine.inputs import Commitment, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay, Stat
+from rating.engine.inputs import Commitment, MeterSpec, OpeningLevel, PeriodInput, PriceInput, SeriesDay
 from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatingError
 from tests.rating.engine.strategies import CALLS, INPUT, day_period
@@ -259,7 +260,7 @@ def test_a_commitment_waits_for_the_period_in_which_its_term_ends(ends):
 # --- aggregations --------------------------------------------------------------------------------------------
 def stat(day, *values, second=0):
     at = START + day * DAY + second * 1_000_000
-    return Stat(
+    return UsageStat(
         len(values),
         D(min(values)),
         D(max(values)),
