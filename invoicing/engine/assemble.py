@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -114,12 +114,26 @@ def assemble(
 
 
 def describe(name: str, group: Any, explanation: dict[str, Any]) -> str:
-    """The text of a line: its price's name, and what it was grouped by, like `Input tokens (model: gpt-4o)`."""
+    """The text of a line: its price's name, the days if it is for a part of the period only, and what it was grouped
+    by, like `Input tokens, 1 to 14 November 2026 (model: gpt-4o)`."""
     values = dict(group)
     # A JSON object doesn't keep its order in the database; the price's list of dimensions does.
     order = [name for name in explanation["price"].get("group_by", ()) if name in values]
     shown = ", ".join(f"{dimension}: {values[dimension] or '–'}" for dimension in order)
-    return f"{name} ({shown})" if shown else name
+    text = name + _part_of_period(explanation)
+    return f"{text} ({shown})" if shown else text
+
+
+def _part_of_period(explanation: dict[str, Any]) -> str:
+    """The days of a price that begins, changes or ends inside the period; nothing for the whole period."""
+    days = explanation.get("days")
+    if days is None or days.items() <= explanation["period"].items():
+        return ""
+    first, last = date.fromisoformat(days["start"]), date.fromisoformat(days["end"]) - timedelta(days=1)
+    if first == last:
+        return f", {first:%-d %B %Y}"
+    same_month = (first.year, first.month) == (last.year, last.month)
+    return f", {first:{'%-d' if same_month else '%-d %B %Y'}} to {last:%-d %B %Y}"
 
 
 def _line(line: Billable, position: int, currency: str) -> LineDraft:

@@ -50,7 +50,7 @@ def is_small(*, request: Mapping[str, Any]) -> bool:
 
 
 def answer(*, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The results of a question by customer, those for whom most changes first. Writes nothing."""
+    """The results of a question by customer, in each currency those for whom most changes first. Writes nothing."""
     question = read_question(request)
     return ranked([_result(name, periods, question) for name, periods in _by_customer(question)])
 
@@ -92,8 +92,8 @@ def _finish(simulation_id: int, now: datetime) -> Simulation:
 
 
 def ranked(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Losers and winners first: by how much the amount changes, whether up or down."""
-    return sorted(results, key=lambda result: (-abs(_difference(result)), result["customer"]))
+    """In each currency losers and winners first: by how much the amount changes, whether up or down."""
+    return sorted(results, key=lambda result: (result["currency"], -abs(_difference(result)), result["customer"]))
 
 
 @use_money_context()

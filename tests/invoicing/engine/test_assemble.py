@@ -46,6 +46,27 @@ def test_a_group_is_described_in_the_order_of_the_price():
     assert texts == ["Pages read (model: gpt-4o, feature: chat)", "Pages read (model: gpt-4o, feature: –)"]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        ("2026-11-01", "2026-12-01", "Pages read"),
+        ("2026-11-01", "2026-11-15", "Pages read, 1 to 14 November 2026"),
+        ("2026-11-30", "2026-12-01", "Pages read, 30 November 2026"),
+    ],
+)
+def test_a_part_of_the_period_is_named(start, end, text):
+    period = {"start": "2026-11-01", "end": "2026-12-01", "timezone": "UTC"}
+    explanation = {"price": {}, "days": {"start": start, "end": end}, "period": period}
+    assert assemble([Line(explanation=explanation)], currency="USD").lines[0].description == text
+
+
+def test_a_part_over_the_end_of_a_month_is_named_in_full():
+    period = {"start": "2026-11-15", "end": "2026-12-15"}
+    explanation = {"price": {}, "days": {"start": "2026-11-20", "end": "2026-12-15"}, "period": period}
+    (line,) = assemble([Line(explanation=explanation)], currency="USD").lines
+    assert line.description == "Pages read, 20 November 2026 to 14 December 2026"
+
+
 def test_lines_that_dont_add_up_are_refused():
     with pytest.raises(AssemblyError, match=r"line 'pages': 12\.344 - 2\.344 \+ 0\.01 is not 10; rate the"):
         assemble([Line(adjustment_amount=Decimal("0.01"))], currency="USD")
