@@ -4,6 +4,8 @@ A problem has a `status`, a stable `code` for programs, a `title`, a `detail` th
 at fault if there is one.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +17,20 @@ from rest_framework.response import Response
 from amberflow.lib.errors import DomainError
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
+AUTHENTICATE = 'Bearer realm="amberflow"'
+
+# How the API's description shows a problem.
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
 
 
 class ProblemError(exceptions.APIException):
@@ -23,8 +39,11 @@ class ProblemError(exceptions.APIException):
     status_code: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
 
-    def __init__(self, detail: str, *, code: str = "", field: str = "", **extra: Any) -> None:
+    def __init__(
+        self, detail: str, *, code: str = "", field: str = "", retry_after: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(detail)
+        self.retry_after = retry_after
         self.message = detail
         self.code = code or self.code
         self.field = field
@@ -38,37 +57,70 @@ class TooLargeError(ProblemError):
     code = "too_large"
 
 
-def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """The answer to an exception of an API view; None (a logged 500) for one that nobody foresaw."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a request as a whole: HTTP status, stable code, text with the remedy, the field at fault.
+
+    `retry_after` (seconds) says that the same request may succeed later. `extra` members go into the document.
+    """
+
+    status: int
+    code: str
+    message: str
+    field: str = ""
+    retry_after: int | None = None
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """As `application/problem+json`."""
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": int(self.status),
+            "code": self.code,
+            "detail": self.message,
+        }
+        if self.field:
+            document["field"] = self.field
+        return {**document, **self.extra}
+
+    def headers(self) -> dict[str, str]:
+        """The headers of an answer that tells of it, whatever its body."""
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = AUTHENTICATE
+        return headers
+
+
+def problem_of(exc: Exception) -> Problem | None:
+    """What an exception of an API view means for the client; None for one that nobody foresaw."""
     if isinstance(exc, ProblemError):
-        return _problem(exc.status_code, exc.code, exc.message, exc.field, **exc.extra)
+        return Problem(exc.status_code, exc.code, exc.message, exc.field, exc.retry_after, exc.extra)
     if isinstance(exc, DomainError):
-        return _problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
+        return Problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        # DRF says 403 where no header tells how to authenticate; ours always does.
+        return Problem(HTTPStatus.UNAUTHORIZED, _code(exc), _text(exc.detail))
     if isinstance(exc, exceptions.APIException):
-        response = _problem(exc.status_code, _code(exc), _text(exc.detail))
-        if getattr(exc, "auth_header", None):
-            response["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
-        if getattr(exc, "wait", None):
-            response["Retry-After"] = str(int(exc.wait) + 1)  # type: ignore[attr-defined]
-        return response
+        wait = getattr(exc, "wait", None)
+        return Problem(exc.status_code, _code(exc), _text(exc.detail), retry_after=int(wait) + 1 if wait else None)
     return None
 
 
-def _problem(status: int, code: str, detail: str, field: str = "", **extra: Any) -> Response:
-    problem = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "code": code,
-        "detail": detail,
-    }
-    if field:
-        problem["field"] = field
-    return Response({**problem, **extra}, status=status, content_type=PROBLEM_CONTENT_TYPE)
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to an exception of an API view; None (a logged 500) for one that nobody foresaw."""
+    problem = problem_of(exc)
+    if problem is None:
+        return None
+    return Response(
+        problem.document(), status=problem.status, headers=problem.headers(), content_type=PROBLEM_CONTENT_TYPE
+    )
 
 
 def _code(exc: exceptions.APIException) -> str:

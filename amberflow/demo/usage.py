@@ -8,7 +8,7 @@ from amberflow.demo.generator import generate_events
 from amberflow.demo.model import Company, DemoEvent
 from amberflow.demo.progress import DemoLoad, note_events
 from amberflow.demo.report import Report
-from metering.ingest.decoders.native import decode_items
+from metering.ingest.dialects.native import decode_items
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
 

@@ -1,5 +1,6 @@
-"""Who calls the HTTP API: an API key, sent as `Authorization: Bearer …` or as `x-api-key`."""
+"""Who calls the HTTP API: an API key as `Authorization: Bearer …`, as `x-api-key`, or as the user of basic auth."""
 
+from base64 import b64decode
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -8,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from amberflow.api import ProblemError
+from amberflow.api import AUTHENTICATE, ProblemError
 from customers.models import ApiKey
 from customers.services.api_keys import find_api_key
 
@@ -29,7 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return key, key
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="amberflow"'
+        return AUTHENTICATE
 
 
 class MissingScopeError(ProblemError):
@@ -75,4 +76,10 @@ def _sent_key(request: Request) -> str:
     scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
+    if scheme.lower() == "basic":
+        # The key stands in place of the user's name, as clients of Stripe and Kill Bill send it.
+        try:
+            return b64decode(credentials, validate=True).decode().partition(":")[0]
+        except ValueError:
+            return ""
     return request.headers.get("x-api-key", "").strip()

@@ -1,10 +1,11 @@
-"""The addresses of the ingestion routes."""
+"""The addresses of the ingestion routes: those of every dialect."""
 
 from django.urls import path
 
-from metering.api.views import OpenMeterEventsView, UsageView
+from metering.api.ingest import ingest_view
+from metering.ingest.dialects import dialects_by_route
 
 urlpatterns = [
-    path("api/v1/usage", UsageView.as_view(), name="api-usage"),
-    path("api/v1/events", OpenMeterEventsView.as_view(), name="api-events"),
+    path(route, ingest_view(dialects), name=f"ingest-{dialects[0].name}")
+    for route, dialects in dialects_by_route().items()
 ]

@@ -14,9 +14,10 @@ from amberflow.lib.errors import DomainError
 from metering.imports.lines import Line, file_digest, read_lines
 from metering.imports.mapping import read_mapping
 from metering.ingest.canonical import EventError
-from metering.ingest.decoders import native
+from metering.ingest.dialects import native
+from metering.ingest.results import EventResult
 from metering.models import UsageImport
-from metering.services.ingest_events import EventResult, ingest_events
+from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
 
 LINES_PER_BATCH = 5_000

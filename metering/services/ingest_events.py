@@ -1,9 +1,7 @@
 """Takes usage in: the one way by which events become usage, whatever route they came by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,14 +9,13 @@ from django.utils import timezone
 from customers.models import ApiKey
 from metering.costbook.book import current_book
 from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
-from metering.ingest.decoders import native
+from metering.ingest.dialects import native
 from metering.ingest.prepare import PreparedEvent, prepare_event
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
+from metering.ingest.results import EventResult, IngestResult
 from metering.ingest.write import Outcome, OutdatedError, write_events
 from metering.services.partitions import ensure_event_partitions
-
-Status = Literal["accepted", "duplicate", "rejected"]
 
 CONFLICT = EventError(
     "id_conflict",
@@ -26,42 +23,6 @@ CONFLICT = EventError(
     "An event with this id was accepted with another content; it still counts and this one doesn't. "
     "Send what is new under a new id.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EventResult:
-    """What became of one event; `code`, `field` and `message` say why it was rejected."""
-
-    event_id: str
-    status: Status
-    code: str = ""
-    field: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestResult:
-    """What became of each event of a request, in its order."""
-
-    events: tuple[EventResult, ...]
-
-    @property
-    def accepted(self) -> int:
-        """How many are counted now and were not before."""
-        return self._count("accepted")
-
-    @property
-    def duplicates(self) -> int:
-        """How many were accepted earlier, or stand twice in the request."""
-        return self._count("duplicate")
-
-    @property
-    def rejected(self) -> int:
-        """How many are kept with a reason and not counted."""
-        return self._count("rejected")
-
-    def _count(self, status: Status) -> int:
-        return sum(event.status == status for event in self.events)
 
 
 def ingest_events(
@@ -72,6 +33,7 @@ def ingest_events(
     api_key: ApiKey | None,
     received_at: datetime,
     keep_rejected: bool = True,
+    strict: bool = False,
 ) -> IngestResult:
     """Count the events that are new, once each, and keep those that can't be taken, with the reason.
 

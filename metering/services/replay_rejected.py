@@ -9,9 +9,10 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from metering.ingest.canonical import decode_json
-from metering.ingest.decoders import native
+from metering.ingest.dialects import native
+from metering.ingest.results import EventResult, IngestResult
 from metering.models import RejectedEvent
-from metering.services.ingest_events import EventResult, IngestResult, ingest_events
+from metering.services.ingest_events import ingest_events
 
 
 @transaction.atomic

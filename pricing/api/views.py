@@ -7,10 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from amberflow.api import ProblemError, TooLargeError
+from amberflow.api import PROBLEM, ProblemError, TooLargeError
 from amberflow.lib.exact_json import JsonError, loads
 from metering.api.body import RawBodyParser
-from metering.api.schema import PROBLEM
 from pricing.api import schema
 from pricing.engine.document_values import DocumentError
 from pricing.engine.preview import answer_preview, preview

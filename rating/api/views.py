@@ -8,11 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from amberflow.api import ProblemError
+from amberflow.api import PROBLEM, ProblemError
 from amberflow.lib.exact_json import JsonError, loads
 from customers.models import ApiKey
 from metering.api.body import RawBodyParser
-from metering.api.schema import PROBLEM
 from rating.api import schema
 from rating.models import Simulation
 from rating.services.simulation import answer, is_small, start_simulation

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.ingest.canonical import BodyError, CanonicalEvent, encode_json
-from metering.ingest.decoders import native, openmeter
+from metering.ingest.dialects import native, openmeter
 from metering.ingest.redact import redact
 
 NATIVE = {"id": "e1", "customer": "acme", "type": "llm_call"}

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from metering.ingest.decoders import native, openmeter
+from metering.ingest.dialects import native, openmeter
 from metering.models import Event, RejectedEvent
 from metering.queries import event_payload
 from metering.services.ingest_events import ingest_events

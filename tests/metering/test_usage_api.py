@@ -98,7 +98,9 @@ def test_the_key_comes_in_either_header(client, key, headers):
     [
         ({}, "not_authenticated"),
         ({"Authorization": "Bearer"}, "not_authenticated"),
-        ({"Authorization": "Basic YTpi"}, "not_authenticated"),
+        ({"Authorization": "Basic YTpi"}, "invalid_api_key"),
+        ({"Authorization": "Basic not base64"}, "not_authenticated"),
+        ({"Authorization": "Digest YTpi"}, "not_authenticated"),
         ({"Authorization": "Bearer af_wrong"}, "invalid_api_key"),
         ({"x-api-key": "af_wrong"}, "invalid_api_key"),
         ({"x-api-key": "\x00"}, "invalid_api_key"),

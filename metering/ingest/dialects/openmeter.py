@@ -6,6 +6,7 @@ LiteLLM's `openmeter` callback and OpenMeter's own clients send it. Ids are uniq
 from collections.abc import Mapping
 from typing import Any
 
+from amberflow.api import Problem
 from metering.ingest.canonical import (
     SOURCE_LENGTH,
     TYPE_LENGTH,
@@ -19,14 +20,37 @@ from metering.ingest.canonical import (
     require_object,
     split_batch,
 )
-from metering.ingest.decoders import native
+from metering.ingest.dialect import Answer, Dialect, UsageRequest, problem_answer
+from metering.ingest.dialects import native, schemas
 from metering.ingest.redact import redact
+from metering.ingest.results import IngestResult
 
 SPEC_VERSION = "1.0"
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EITHER = "application/json"
 CONTENT_TYPES = (SINGLE, BATCH, EITHER)
+
+
+class OpenMeterDialect(Dialect):
+    """OpenMeter's ingestion route, as its clients and LiteLLM's `openmeter` callback use it."""
+
+    name = "openmeter"
+    label = "OpenMeter"
+    routes = ("api/v1/events",)
+    schema = schemas.CLOUD_EVENTS
+
+    def decode(self, request: UsageRequest) -> DecodedBatch:
+        return decode(request.body)
+
+    def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
+        if not batch.rejections:
+            return Answer(204)
+        # What the client built wrong it must hear of; what only this side can fix waits in the quarantine.
+        first = batch.rejections[0]
+        message = f"Event {first.index} of the request ({first.event_id or 'without id'}): {first.message}"
+        field = f"{first.index}.{first.field}" if first.field else str(first.index)
+        return problem_answer(Problem(400, first.code, message, field))
 
 
 def decode(body: bytes) -> DecodedBatch:

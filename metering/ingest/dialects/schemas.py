@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+
+from amberflow.api import PROBLEM
 
 USAGE_DESCRIPTION = """
 One event, an array of events, or `{"events": [...]}`; gzip is understood. Each event counts once: sending an id again
@@ -74,17 +76,6 @@ _CLOUD_EVENT = {
     },
 }
 EVENTS_REQUEST: dict[str, Any] = {"oneOf": [_CLOUD_EVENT, {"type": "array", "items": _CLOUD_EVENT}]}
-PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "field": {"type": "string"},
-    },
-}
 USAGE_EXAMPLE = OpenApiExample(
     "An AI call",
     request_only=True,
@@ -103,3 +94,31 @@ USAGE_EXAMPLE = OpenApiExample(
         },
     },
 )
+
+USAGE: dict[str, Any] = {
+    "operation_id": "send_usage",
+    "summary": "Send usage events",
+    "description": USAGE_DESCRIPTION,
+    "request": {"application/json": USAGE_REQUEST},
+    "responses": {
+        200: OpenApiResponse(USAGE_RESPONSE, description="What became of each event."),
+        400: OpenApiResponse(PROBLEM, description="The body can't be read; nothing was taken."),
+        401: OpenApiResponse(PROBLEM, description="No valid API key."),
+        413: OpenApiResponse(PROBLEM, description="Too many events or bytes; nothing was taken."),
+    },
+    "examples": [USAGE_EXAMPLE],
+}
+CLOUD_EVENTS: dict[str, Any] = {
+    "operation_id": "send_cloudevents",
+    "summary": "Send usage events in OpenMeter's format",
+    "description": EVENTS_DESCRIPTION,
+    "request": dict.fromkeys(
+        ("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"), EVENTS_REQUEST
+    ),
+    "responses": {
+        204: OpenApiResponse(description="Every event is counted, was counted before, or is kept for attention."),
+        400: OpenApiResponse(PROBLEM, description="An event is malformed; the others were taken."),
+        401: OpenApiResponse(PROBLEM, description="No valid API key."),
+        413: OpenApiResponse(PROBLEM, description="Too many events or bytes; nothing was taken."),
+    },
+}

@@ -18,9 +18,41 @@ from metering.ingest.canonical import (
     require_object,
     split_batch,
 )
+from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
+from metering.ingest.dialects import schemas
 from metering.ingest.redact import redact
+from metering.ingest.results import EventResult, IngestResult
 
 DEFAULT_SOURCE = "native"
+
+
+class NativeDialect(Dialect):
+    """The project's own batch: an answer for each event."""
+
+    name = "native"
+    label = "amberflow"
+    routes = ("api/v1/usage",)
+    schema = schemas.USAGE
+
+    def decode(self, request: UsageRequest) -> DecodedBatch:
+        return decode(request.body)
+
+    def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
+        return json_answer(
+            {
+                "accepted": result.accepted,
+                "duplicates": result.duplicates,
+                "rejected": result.rejected,
+                "events": [_event_answer(event) for event in result.events],
+            }
+        )
+
+
+def _event_answer(event: EventResult) -> dict[str, str]:
+    answer = {"id": event.event_id, "status": event.status}
+    if event.status == "rejected":
+        answer |= {"code": event.code, "field": event.field, "message": event.message}
+    return answer
 
 
 def decode(body: bytes) -> DecodedBatch:

@@ -1,0 +1,116 @@
+"""The one view by which usage comes in over HTTP: it finds the dialect, ingests, and answers in the dialect."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from amberflow.api import ProblemError, TooLargeError, problem_of
+from customers.models import ApiKey
+from metering.api.body import RawBodyParser
+from metering.ingest.canonical import BodyError, DecodedBatch
+from metering.ingest.dialect import Answer, Dialect, UsageRequest
+from metering.ingest.dialects import choose_dialect
+from metering.services.ingest_events import ingest_events
+
+
+class IngestView(APIView):
+    """Usage in one of the dialects that share a route."""
+
+    dialects: ClassVar[tuple[Dialect, ...]]
+    parser_classes = [RawBodyParser]
+    required_scope = ApiKey.Scope.USAGE_WRITE
+
+    def ingest(self, request: Request, captures: Mapping[str, str]) -> HttpResponse:
+        """Take the events of the request in."""
+        asked = usage_request(request, captures)
+        dialect = choose_dialect(self.dialects, asked)
+        batch = _decode(dialect, asked)
+        if refusal := dialect.refused_as_a_whole(batch):
+            return _http(dialect.problem(asked, refusal))
+        result = ingest_events(
+            events=batch.events,
+            rejections=batch.rejections,
+            source=dialect.name,
+            api_key=cast(ApiKey, request.auth),
+            received_at=timezone.now(),
+            strict=dialect.strict,
+        )
+        return _http(dialect.answer(asked, batch, result))
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Tell the client in its own dialect what is wrong. What nobody foresaw is raised again (a logged 500)."""
+        problem = problem_of(exc)
+        if problem is None:
+            raise exc
+        request = cast(Request, self.request)
+        asked = usage_request(request, self.kwargs, unread=True)
+        # Not through Response: it would be rendered again.
+        return cast(Response, _http(choose_dialect(self.dialects, asked).problem(asked, problem)))
+
+
+def ingest_view(dialects: Sequence[Dialect]) -> Any:
+    """The view function for a route that these dialects share."""
+    first = dialects[0]
+
+    # A function of its own for each route: the description is kept on it.
+    def post(self: IngestView, request: Request, **captures: str) -> HttpResponse:
+        return self.ingest(request, captures)
+
+    documented = extend_schema(**{"operation_id": f"send_{first.name}", **first.schema})(post)
+    view: type[IngestView] = type("IngestView", (IngestView,), {"dialects": tuple(dialects), "post": documented})
+    return view.as_view()
+
+
+def usage_request(request: Request, captures: Mapping[str, str], *, unread: bool = False) -> UsageRequest:
+    """The request as dialects see it; `unread` where its body may be what is wrong with it."""
+    body: Any = b""
+    try:
+        # Without any body the parser isn't called and there are no bytes.
+        body = request.data
+    except (APIException, OSError):
+        if not unread:
+            raise
+    return UsageRequest(
+        path=request.path,
+        body=body if isinstance(body, bytes) else b"",
+        content_type=(request.content_type or "").partition(";")[0].strip().lower(),
+        query=request.query_params.dict(),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        captures=captures,
+    )
+
+
+def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
+    try:
+        batch = dialect.decode(asked)
+    except BodyError as error:
+        raise ProblemError(str(error), code="invalid_body") from None
+    count = len(batch.events) + len(batch.rejections)
+    if count > settings.INGEST_MAX_EVENTS:
+        raise TooLargeError(
+            f"The request has {count} events, at most {settings.INGEST_MAX_EVENTS} are taken: send smaller batches."
+        )
+    return batch
+
+
+def _http(answer: Answer) -> HttpResponse:
+    response = HttpResponse(answer.content, status=answer.status, headers=dict(answer.headers))
+    if answer.status == HTTPStatus.NO_CONTENT:
+        del response["Content-Type"]
+    else:
+        response["Content-Type"] = answer.content_type
+    return response
