@@ -27,11 +27,13 @@ def exact_number(text: str) -> Decimal:
 _decoder = msgspec.json.Decoder(float_hook=exact_number)
 
 
-class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
+class CanonicalEvent(msgspec.Struct, frozen=True, gc=False, rename={"event_id": "id", "occurred_at": "time"}):
     """One reported fact. `customer` is the customer's external id, `type` an event type's code or alias.
 
     `source` tells apart systems that count their event ids on their own. Without `occurred_at` (UTC) the time
     of receipt counts. `properties` hold no binary floats and no prompts or completions.
+
+    As JSON it is an event in the native wire format.
     """
 
     source: str

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 Status = Literal["accepted", "duplicate", "rejected"]
 
 
-@dataclass(frozen=True, slots=True)
-class EventResult:
+# Thousands are made in a request, and a dataclass takes several times as long to make.
+class EventResult(msgspec.Struct, frozen=True, gc=False):
     """What became of one event; `code`, `field` and `message` say why it was rejected."""
 
     event_id: str
