@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Max
 
-from metering.costbook.calculate import PriceList, Rate, cost_parts, price_lists
+from metering.costbook.calculate import InForce, PriceList, Rate, in_force_at, price_lists
 from metering.costbook.match import find_in_catalogue
 from metering.models import CostModel, CostRate
 
@@ -37,6 +37,8 @@ class CostBook:
         self._own_providers: dict[str, set[str]] = defaultdict(set)
         self._rates: dict[int, list[Rate]] = defaultdict(list)
         self._lists: dict[int, tuple[PriceList, ...]] = {}
+        # Of each model the time that was asked for last: most calls happened just now.
+        self._in_force: dict[int, InForce] = {}
         self._matches: dict[tuple[str, str], CostMatch | None] = {}
         self._load()
 
@@ -52,14 +54,23 @@ class CostBook:
             self._matches[key] = self._find(provider, model)
         return self._matches[key]
 
+    def in_force(self, match: CostMatch, instant: datetime) -> InForce:
+        """What charges the model's calls at an instant, to be asked for the cost of each; holds for its own time."""
+        model = match.cost_model_id
+        known = self._in_force.get(model)
+        if known is not None and known.since <= instant < known.until:
+            return known
+        lists = self._lists.get(model)
+        if lists is None:
+            lists = self._lists[model] = price_lists(self._rates[model])
+        found = self._in_force[model] = in_force_at(lists, instant)
+        return found
+
     def cost_parts(
         self, match: CostMatch, pools: Mapping[str, int], occurred_at: datetime
     ) -> dict[str, Decimal] | None:
         """The cost of one call by part; None when the book doesn't know it (see calculate.cost_parts)."""
-        lists = self._lists.get(match.cost_model_id)
-        if lists is None:
-            lists = self._lists[match.cost_model_id] = price_lists(self._rates[match.cost_model_id])
-        return cost_parts(lists, pools, occurred_at)
+        return self.in_force(match, occurred_at).cost_parts(pools)
 
     def _find(self, provider: str, model: str) -> CostMatch | None:
         own = self._own_providers.get(model, set())

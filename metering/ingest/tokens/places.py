@@ -17,7 +17,7 @@ _ENTRIES = re.compile(r"(?P<name>\w+)\[(?P<key>\w+)=(?P<value>\w+)\]\.(?P<number
 class Place:
     """What may stand at a path: a count, an object with more places, or a list of entries that are counts.
 
-    `entries` has for (name of the kind, kind, name of the number) the count: each entry of the list is one kind's number.
+    `entries` has (name of the kind, kind, name of the number, count): each entry of the list is one kind's number.
     """
 
     path: str = ""
