@@ -5,6 +5,7 @@ from metering.models.cost_book import CostModel, CostRate
 from metering.models.event import Event, EventBatch, EventIdentity, UnclaimedEvents
 from metering.models.event_type import EventType
 from metering.models.meter import Meter
+from metering.models.model_alias import ModelAlias
 from metering.models.rejected_event import RejectedEvent
 from metering.models.series import Series
 from metering.models.timezone_change import TimezoneChange
@@ -23,6 +24,7 @@ __all__ = [
     "EventType",
     "IngestionChange",
     "Meter",
+    "ModelAlias",
     "RejectedEvent",
     "Series",
     "TimezoneChange",

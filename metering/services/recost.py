@@ -31,10 +31,17 @@ def recost_events(*, provider: str | None = None, model: str | None = None) -> i
     book = current_book()
     costed = 0
     for uncosted in uncosted_models():
-        if provider in (None, uncosted.provider) and model in (None, uncosted.model):
+        if provider in (None, uncosted.provider) and model in (None, uncosted.model) and _may_be_known(uncosted, book):
             for events in _pages(uncosted):
                 costed += _cost(events, book)
     return costed
+
+
+def _may_be_known(uncosted: UncostedModel, book: CostBook) -> bool:
+    """Whether it is worth reading the events: not if both names are told here and the book knows no such model."""
+    if not uncosted.provider or not uncosted.model:
+        return True
+    return book.match(provider=uncosted.provider, model=uncosted.model) is not None
 
 
 def _pages(uncosted: UncostedModel) -> Iterator[list[Event]]:
