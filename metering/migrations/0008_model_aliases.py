@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("metering", "0006_changed_usage"),
+        ("metering", "0007_unclaimed_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
