@@ -1,4 +1,4 @@
-"""What the web server runs."""
+"""The WSGI application that granian serves."""
 
 import gc
 import os
