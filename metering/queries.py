@@ -10,19 +10,20 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from amberflow.lib.money import use_money_context
 from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
-from metering.models import Event, EventBatch, Series, TimezoneChange, UsageRebuild
+from metering.models import Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
 from metering.needs import needing_meters
 from metering.usage_stat import UsageStat
 
 # No zone's local day is further than this from the UTC day of the same date.
 ZONE_MARGIN = timedelta(days=1)
+_IS_VOIDED = Exists(EventCorrection.objects.filter(pk=OuterRef("key")))
 # Usage that comes in between reading its sums and its statistics is read again, but not for ever.
 MOST_READINGS = 5
 
@@ -221,7 +222,8 @@ def events_of(
 ) -> list[Event]:
     """The customer's events of the local days [start, end), newest first, at most `limit`.
 
-    The next page begins `before` the key of the last one. Only the partitions of those days are read.
+    The next page begins `before` the key of the last one. Only the partitions of those days are read. Voided ones are
+    among them, marked by `is_voided`.
     """
     wanted = Series.objects.filter(customer_id=customer_id)
     if series_ids is not None:
@@ -234,7 +236,17 @@ def events_of(
         day__lt=end,
         series_id__in=list(wanted.values_list("pk", flat=True)),
     )
-    return list(events.order_by("-key")[:limit])
+    return list(with_voided(events).order_by("-key")[:limit])
+
+
+def with_voided(events: "QuerySet[Event]") -> "QuerySet[Event]":
+    """The events, each with `is_voided`: whether a correction took it out of usage."""
+    return events.annotate(is_voided=_IS_VOIDED)
+
+
+def not_voided(events: "QuerySet[Event]") -> "QuerySet[Event]":
+    """Those of the events that count."""
+    return events.filter(~_IS_VOIDED)
 
 
 def key_range(start: date, end: date) -> tuple[UUID, UUID]:

@@ -71,12 +71,7 @@ def prepare_event(
             f"type {event.type!r} is no event type; add it, or add it as an alias of one, then replay the event.",
         )
     occurred_at = (received_at if event.occurred_at is None else event.occurred_at).astimezone(UTC)
-    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
-        raise EventError(
-            "time_out_of_window",
-            "time",
-            f"time {occurred_at.isoformat()} is not between {EARLIEST.date()} and a day ahead of now.",
-        )
+    check_time(occurred_at, now=now)
     pools = read_pools(event.properties) if event_type.is_ai_call else {}
     provider, model = call_model(event.properties)
     match = book.match(provider=provider, model=model) if event_type.is_ai_call else None
@@ -100,6 +95,16 @@ def prepare_event(
         stats=values_of({**pools, **values}, event_type.needs) if event_type.needs else NOTHING_KEPT,
         uniques=text_hashes(event.properties, event_type.needs) if event_type.needs else NOTHING_KEPT,
     )
+
+
+def check_time(occurred_at: datetime, *, now: datetime) -> None:
+    """Raises EventError for a time that no event can have."""
+    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
+        raise EventError(
+            "time_out_of_window",
+            "time",
+            f"time {occurred_at.isoformat()} is not between {EARLIEST.date()} and a day ahead of now.",
+        )
 
 
 def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
