@@ -17,7 +17,7 @@ from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
-from metering.models import Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
+from metering.models import CorrectionRun, Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
 from metering.needs import needing_meters
 from metering.usage_stat import UsageStat
 
@@ -102,13 +102,18 @@ def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
 
 
 def is_unsettled(*, customer_id: int) -> bool:
-    """Whether usage of the customer is still being moved to other days or counted anew: nothing final before that."""
+    """Whether usage of the customer is still being moved to other days, counted anew or corrected: nothing final before
+    that."""
     types = Series.objects.filter(customer_id=customer_id).values("event_type_id")
     open_rebuilds = UsageRebuild.objects.filter(finished_at=None).filter(
         Q(customer_id=customer_id) | Q(customer_id=None),
         Q(event_type_id__in=types) | Q(event_type_id=None),
     )
-    return TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists() or open_rebuilds.exists()
+    return (
+        TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists()
+        or open_rebuilds.exists()
+        or CorrectionRun.objects.exclude(state=CorrectionRun.State.DONE).filter(customer_id=customer_id).exists()
+    )
 
 
 def _keeps_stats(customer_id: int) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -107,7 +107,9 @@ def window_events(window: Window, *, last_batch: int | None = None) -> "QuerySet
     for number, (name, values) in enumerate(window.filter.items()):
         # A value that a series doesn't have is empty.
         alias = f"value_{number}"
-        series = series.alias(**{alias: Coalesce(KeyTextTransform(name, "dimensions"), Value(""))})
+        series = series.alias(
+            **{alias: Coalesce(KeyTextTransform(name, "dimensions"), Value(""), output_field=TextField())}
+        )
         series = series.filter(**{f"{alias}__in": list(values)})
     events = Event.objects.filter(
         key__gte=UUID(bytes=key_bound(window.start) + bytes(12)),
@@ -130,7 +132,8 @@ def check_filter(event_type: EventType | None, given: Mapping[str, Iterable[str]
         if name not in event_type.dimensions:
             raise DomainError(
                 "unknown_dimension",
-                f"{name[:64]!r} is no dimension of {event_type.code}: use {', '.join(event_type.dimensions) or 'none'}.",
+                f"{name[:64]!r} is no dimension of {event_type.code}: "
+                f"use {', '.join(event_type.dimensions) or 'no filter'}.",
                 field=f"{field}.{name}",
             )
 

@@ -11,8 +11,8 @@ class QuarantineRunKind(models.TextChoices):
 class QuarantineRun(models.Model):
     """What somebody decided about a group of rejected events: how they were fixed, and how far sending them again is.
 
-    `group` holds the reason, source, customer and type that the events have in common; `change` the fields that are set,
-    renamed or removed before they are sent.
+    `group` holds the reason, source, customer and type that the events have in common; `change` the fields that are
+    set, renamed or removed before they are sent.
     """
 
     Kind = QuarantineRunKind
@@ -36,9 +36,7 @@ class QuarantineRun(models.Model):
         ordering = ["-pk"]
         constraints = [choices_constraint("kind", QuarantineRunKind, name="metering_quarantinerun_kind")]
         indexes = [
-            models.Index(
-                fields=["id"], condition=models.Q(finished_at=None), name="metering_quarantinerun_open"
-            ),
+            models.Index(fields=["id"], condition=models.Q(finished_at=None), name="metering_quarantinerun_open"),
         ]
 
     def __str__(self) -> str:

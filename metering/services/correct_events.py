@@ -1,12 +1,12 @@
 """Takes events out of usage that should not count, and puts others in their place. The events themselves stay.
 
-A correction is a row beside the event, written in the statement that takes its sums away; statistics are counted anew in
-the same transaction. So at any moment usage is what the events add up to that are not voided, whatever runs beside this.
+A correction is a row beside the event, written in the statement that takes its sums away; statistics are counted anew
+in the same transaction. So at any moment usage is what the events add up to that are not voided, whatever runs beside
+this.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,9 @@ from django.utils import timezone
 from amberflow.lib.errors import DomainError
 from customers.models import ApiKey
 from metering.corrections.replacement import Replacement, replacement_event
-from metering.corrections.selection import Window, window_events
 from metering.database import run_statement
 from metering.ingest.identity import event_identity, event_key
-from metering.models import CorrectionRun, Event, EventCorrection, EventIdentity
+from metering.models import CorrectionRun, Event, EventCorrection
 from metering.queries import event_payload
 from metering.services.ingest_events import EventResult, ingest_events
 from metering.services.rebuild_usage import rebuild_series_days
@@ -77,7 +76,9 @@ def replace_events(
     run = make_run(kind=CorrectionRun.Kind.REPLACE, reason=reason, made_by=made_by)
     events = {event.key: event for event in Event.objects.filter(pk__in=[each.key for each in replacements])}
     if len(events) < len(replacements):
-        raise DomainError("same_event", "An event can be replaced once in a request, and it has to exist.", field="events")
+        raise DomainError(
+            "same_event", "An event can be replaced once in a request, and it has to exist.", field="events"
+        )
     now = timezone.now()
     new = [
         replacement_event(
@@ -159,9 +160,7 @@ def make_run(*, kind: CorrectionRun.Kind, reason: str, made_by: str, **values: A
         raise DomainError(
             "reason_too_long", f"reason has {len(text)} characters: at most {REASON_LENGTH} are kept.", field="reason"
         )
-    return CorrectionRun.objects.create(
-        kind=kind, reason=text, made_by=made_by[:200], made_at=timezone.now(), **values
-    )
+    return CorrectionRun.objects.create(kind=kind, reason=text, made_by=made_by[:200], made_at=timezone.now(), **values)
 
 
 def void_keys(run: CorrectionRun, replaced_by: Mapping[UUID, UUID | None]) -> list[UUID]:

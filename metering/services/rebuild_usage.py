@@ -133,9 +133,7 @@ def _steps(days: list[date]) -> Iterator[tuple[date, date, int]]:
         position += count
 
 
-def count_parameters(
-    needs: Mapping[int, Needs], *, scope: Scope, start: date, end: date
-) -> dict[str, Any]:
+def count_parameters(needs: Mapping[int, Needs], *, scope: Scope, start: date, end: date) -> dict[str, Any]:
     """What `counted_stats.sql` reads: the statistics of the local days [start, end) that meters need."""
     rows = [
         (event_type, name, "{" + ",".join(measures) + "}", name in each.kept)
@@ -171,9 +169,9 @@ def rebuild_series_days(*, series_days: Collection[tuple[int, date]]) -> None:
     series whose meters need only sums."""
     needs = all_needs()
     needing = set(
-        Series.objects.filter(
-            pk__in={series for series, _ in series_days}, event_type_id__in=needs.keys()
-        ).values_list("pk", flat=True)
+        Series.objects.filter(pk__in={series for series, _ in series_days}, event_type_id__in=needs.keys()).values_list(
+            "pk", flat=True
+        )
     )
     touched = [(series, day) for series, day in series_days if series in needing]
     if not touched:

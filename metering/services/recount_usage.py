@@ -32,9 +32,9 @@ class UsageDifference:
 
 
 def recount_usage(*, customer: Customer | None = None, since: date | None = None) -> list[UsageDifference]:
-    """Count all usage anew from the events that are not voided and say where rollups and deltas together differ; [] if nowhere.
+    """Count all usage anew from the events and say where rollups and deltas together differ; [] if nowhere.
 
-    Changes nothing, and may run while usage comes in. `since` is a local day.
+    Voided events don't count. Changes nothing, and may run while usage comes in. `since` is a local day.
     """
     needs = all_needs()
     return [
