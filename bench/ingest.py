@@ -1,8 +1,8 @@
 """Measures ingestion: `make bench-ingest`, or `python -m bench.ingest --help` for other sizes.
 
-HTTP until durable, deduplicated, costed and summed up, with the load generator and PostgreSQL on the same machine; beside
-it in the same run a naive view, a competent use of the ORM, and the bare COPY of the same rows. Prints a table and
-writes `bench/results/ingest.json`. Times depend on the machine; the ratios, measured side by side, hardly do.
+HTTP until durable, deduplicated, costed and summed up, with the load generator and PostgreSQL on the same machine;
+beside it in the same run a naive view, a competent use of the ORM, and the bare COPY of the same rows. Prints a table
+and writes `bench/results/ingest.json`. Times depend on the machine; the ratios, measured side by side, hardly do.
 """
 
 import argparse

@@ -168,6 +168,12 @@ def _in_force(book: CostBook, named: tuple[str, str], occurred_at: datetime) -> 
     return (named[0], None) if match is None else (match.provider, book.in_force(match, occurred_at))
 
 
+def check_time(occurred_at: datetime, *, now: datetime) -> None:
+    """Raises EventError for a time that no event can have."""
+    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
+        raise _time_error(microseconds(occurred_at))
+
+
 def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
     """Provider and model of a call as its client names them; empty when it doesn't."""
     for key in PROVIDERS:
