@@ -2,9 +2,8 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
-from metering.services import backfill_usage, change_timezone
+from metering.services import backfill_usage, change_timezone, claim_identities
 from metering.services.backfill_usage import run_corrections
-from metering.services.claim_identities import claim_identities
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
@@ -20,7 +19,12 @@ def merge_usage_deltas() -> str:
 def claim_event_ids() -> str:
     """Claim the ids of events from large requests for all times; an id under a second time is taken out of usage."""
     with only_one("claim_event_ids") as mine:
-        return f"{claim_identities()} events taken out of usage" if mine else "running already"
+        return f"{claim_identities.claim_identities()} events taken out of usage" if mine else "running already"
+
+
+def forget_old_claims() -> str:
+    """Forget the claimed ids of events that are older than the window in which an id is known under all times."""
+    return f"{claim_identities.forget_old_claims()} claims forgotten"
 
 
 def prepare_event_partitions() -> str:

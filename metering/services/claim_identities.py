@@ -1,14 +1,17 @@
 """Claims the ids of events that came in large requests for all times: the same id under two times counts once."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
 from metering.ingest.dialects import native
-from metering.ingest.identity import stored_identity
+from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
 from metering.ingest.quarantine import keep_rejections
 from metering.models import Event, EventBatch, EventIdentity
 from metering.queries import event_payload
@@ -37,6 +40,14 @@ def claim_identities() -> int:
             conflicts += _take_out([key for _, key in left])
         if taken < REQUESTS_PER_TRANSACTION:
             return conflicts
+
+
+def forget_old_claims() -> int:
+    """Drop the claims of events that are older than the window. Returns how many."""
+    before = timezone.now() - timedelta(days=settings.INGEST_CLAIM_DAYS)
+    bound = UUID(bytes=key_bound(before) + bytes(HASHED_IN_KEY))
+    # By the index over keys in order of time; claims of one second are next to each other.
+    return EventIdentity.objects.filter(key__lt=bound).delete()[0]
 
 
 def _take_out(keys: Sequence[UUID]) -> int:

@@ -10,7 +10,7 @@ from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.identity import event_identity
 from metering.models import EventIdentity, RejectedEvent, UnclaimedEvents
 from metering.queries import is_unsettled, keys_of, usage_rows
-from metering.services.claim_identities import claim_identities
+from metering.services.claim_identities import claim_identities, forget_old_claims
 from metering.services.ingest_events import ingest_events
 from metering.services.recount_usage import recount_usage
 from tests.factories import CustomerFactory, EventTypeFactory
@@ -120,6 +120,16 @@ def test_an_event_is_found_by_its_id_before_and_after(acme):
     claim_identities()
     assert before == keys_of([identity])
     assert list(before) == [identity]
+
+
+def test_old_claims_are_forgotten_and_their_events_still_known(acme, settings):
+    old = timezone.now() - timedelta(days=36)
+    settings.INGEST_CLAIM_DAYS = 35
+    ingest(call("old", at=old), call("new", at=old + timedelta(days=2)))
+    claim_identities()
+    assert forget_old_claims() == 1
+    assert EventIdentity.objects.count() == 1
+    assert ingest(call("old", at=old)).duplicates == 1
 
 
 def test_the_same_content_in_another_order_is_a_retry(acme):
