@@ -135,7 +135,7 @@ def prepare_events(
             else:
                 pools, costs, cost_state = {}, None, _NOT_APPLICABLE
                 series = _series(properties, kind, customer.id)
-            values = _values(properties, kind.values) if kind.values else _NO_VALUES
+            values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
             kept = _kept(properties, kind, {**pools, **values}, len(prepared.keys)) if kind.needs else None
         except EventError as error:
             outcomes.append(error)
@@ -258,8 +258,8 @@ def _dimension_text(value: Any, name: str) -> str:
     return text
 
 
-def _values(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Decimal]:
-    """The event type's own numbers by slot."""
+def values_of_type(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Decimal]:
+    """The event type's own numbers by slot. Raises EventError for what is no number, or too large a one."""
     values = {}
     for slot, name in zip(VALUES, names, strict=False):
         stated = properties.get(name)

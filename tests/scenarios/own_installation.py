@@ -23,9 +23,7 @@ class OwnInstallation:
         # Short: the path of a Unix socket may have about a hundred characters.
         self.home = Path(tempfile.mkdtemp(prefix="amberflow-", dir="/tmp"))
         self.home.chmod(0o755)
-        self.env = {
-            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "PYTEST_XDIST_WORKER")
-        }
+        self.env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         self.env |= {"AMBERFLOW_HOME": str(self.home / "a"), "DJANGO_SETTINGS_MODULE": "amberflow.settings"}
         self.port = 0
         self.web: subprocess.Popen[bytes] | None = None
@@ -46,13 +44,7 @@ class OwnInstallation:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-        subprocess.run(
-            [sys.executable, "-m", "amberflow.devdb", "destroy"],
-            env=self.env,
-            cwd=ROOT,
-            check=False,
-            capture_output=True,
-        )
+        self._program("-m", "amberflow.devdb", "destroy")
         shutil.rmtree(self.home, ignore_errors=True)
 
     def shell(self, code: str) -> str:
@@ -104,11 +96,14 @@ class OwnInstallation:
                 os.kill(pid, signal.SIGKILL)
 
     def _run(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *words], env=self.env, cwd=ROOT, check=False, capture_output=True, text=True
-        )
+        done = self._program(*words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def _program(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *words], env=self.env, cwd=ROOT, check=False, capture_output=True, text=True
+        )
 
     def _spawn(self, *words: str) -> "subprocess.Popen[bytes]":
         child = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Writers with overlapping retries, while web workers and the database are killed (DESIGN §5.1, §5.2, §5.6).
 
-Everything is real and apart from the other tests: an own database server, web workers, and a process that merges and claims.
+Everything is real and apart from the other tests: a database server, web workers, a process that merges and claims.
 """
 
 import http.client
@@ -13,7 +13,7 @@ import pytest
 
 from tests.scenarios.own_installation import OwnInstallation
 
-EVENTS, WRITERS, KILLS = 6_000, 8, 6
+EVENTS, WRITERS, KILLS = 4_000, 8, 6
 MAKE = """
 from customers.models import Customer, ApiKey
 from customers.services.api_keys import create_api_key
@@ -41,7 +41,7 @@ from metering.services.claim_identities import claim_identities
 from metering.services.merge_usage import merge_usage
 from metering.services.recount_usage import recount_usage
 merge_usage(); taken_out = claim_identities(); merge_usage()
-print(Event.objects.count(), EventIdentity.objects.count(), EventCorrection.objects.count(), UnclaimedEvents.objects.count())
+print(*(model.objects.count() for model in (Event, EventIdentity, EventCorrection, UnclaimedEvents)))
 print(len(recount_usage()))
 """
 
