@@ -1,21 +1,25 @@
 """From the names that clients send to the models of the cost book: aliases, and shorter forms of a name."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import Schedule
 
 from amberflow.lib.errors import DomainError
 from metering.costbook import book as book_module
 from metering.costbook.aliases import Alias, strongest_first
-from metering.costbook.book import current_book, forget_book
+from metering.costbook.book import CostBook, current_book, forget_book
 from metering.costbook.names import is_bedrock_name, variants
 from metering.ingest.canonical import CanonicalEvent
 from metering.models import CostModel, CostRate, Event, ModelAlias
 from metering.models.event import CostState
 from metering.queries import uncosted_models, usage_rows
+from metering.services import ingest_events as ingest_service
 from metering.services.cost_rates import add_cost_rate
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
@@ -279,6 +283,25 @@ def test_a_call_after_the_alias_is_costed_as_it_comes_in(acme, catalogue):
 
     assert waiting() == []
     assert Event.objects.get().uncached_input_cost == Decimal(1)
+
+
+def test_calls_that_others_take_in_meanwhile_are_costed_by_a_task(
+    acme, catalogue, monkeypatch, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        alias("azure", "prod-*", catalogue["gpt-4o"])
+        add_cost_rate(provider="azure", model="own", unit_prices=PRICES, effective_from=None)
+    (again,) = Schedule.objects.all()
+    assert again.schedule_type == Schedule.ONCE
+    assert timedelta(seconds=book_module.CHECKED_EVERY_S) < again.next_run - timezone.now() < timedelta(minutes=1)
+
+    with monkeypatch.context() as older:
+        older.setattr(ingest_service, "current_book", lambda: CostBook((0, 0, ())))
+        older.setattr(CostBook, "match", lambda book, **names: None)
+        send((1, "azure", "prod-4o", 1), (1, "azure", "own", 1))
+    assert len(waiting()) == 2
+    assert import_string(again.func)() == "2 events costed"
+    assert waiting() == []
 
 
 class TestBackOffice:
