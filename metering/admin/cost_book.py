@@ -66,7 +66,9 @@ class CostModelAdmin(ReadOnlyAdmin):
 class AddRateForm(forms.Form):
     """Prices of one model per million tokens, in the cost book's currency."""
 
-    provider = forms.CharField(max_length=64, help_text="Like openai or anthropic.")
+    provider = forms.CharField(
+        max_length=64, required=False, help_text="As usage names it, like openai. Empty: for usage that names none."
+    )
     model = forms.CharField(max_length=200, help_text="The name as usage carries it.")
     input_mtok = forms.DecimalField(label="Input, per million tokens", min_value=0, max_digits=38, decimal_places=18)
     output_mtok = forms.DecimalField(label="Output, per million tokens", min_value=0, max_digits=38, decimal_places=18)

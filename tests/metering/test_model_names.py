@@ -329,6 +329,17 @@ class TestBackOffice:
         assert admin_client.get(reverse("admin:uncosted_models")).context["models"] == []
         assert not Event.objects.filter(cost_state=CostState.NO_RATE).exists()
 
+    def test_a_rate_for_calls_that_name_no_provider_empties_the_list(self, acme, catalogue, admin_client):
+        send((1, "", "our-own", 1_000_000))
+        page = reverse("admin:uncosted_models")
+        assert [entry["row"].model for entry in admin_client.get(page).context["models"]] == ["our-own"]
+
+        values = {"provider": "", "model": "our-own", "input_mtok": "2", "output_mtok": "0"}
+        answer = admin_client.post(page, values, follow=True)
+
+        assert answer.context["models"] == []
+        assert Event.objects.get().uncached_input_cost == Decimal(2)
+
     def test_the_preview_says_what_would_be_matched(self, acme, catalogue, admin_client):
         send((1, "azure", "prod-4o", 1_000_000), (2, "azure", "test-4o", 7))
         address = reverse("admin:metering_modelalias_matches")
