@@ -43,6 +43,8 @@ def test_what_is_no_count_is_left_alone():
     """Objects and names that other properties may well have."""
     others = {"meta": {"reasoning": "high"}, "metadata": {"input_tokens": "x"}, "message": "hi", "result": [1]}
     assert read_pools({**others, "usage": "heavy", "input_tokens": 3}) == {"uncached_input": 3}
+    own = {"input_tokens": 9, "cache_read_tokens": 4, "output_tokens": 1}
+    assert read_pools({**own, "iterations": 3}) == read_pools(own)
 
 
 counts = st.integers(0, 10**9)
