@@ -151,17 +151,26 @@ _current: CostBook | None = None
 _checked_at = 0.0
 
 
-def current_book() -> CostBook:
-    """The book as the database has it, at most two seconds old."""
+def current_book(*, afresh: bool = False) -> CostBook:
+    """The book as the database has it, at most two seconds old, or as it is now if `afresh`.
+
+    While one thread reads a newer one, the others use what they have.
+    """
     global _current, _checked_at
-    if _current is not None and time.monotonic() - _checked_at < CHECKED_EVERY_S:
-        return _current
-    with _lock:
+    book = _current
+    if book is not None and not afresh and time.monotonic() - _checked_at < CHECKED_EVERY_S:
+        return book
+    if not _lock.acquire(blocking=afresh or book is None) and book is not None:
+        return book
+    try:
         version = _stored_version()
-        if _current is None or _current.version != version:
-            _current = CostBook(version)
+        book = _current
+        if book is None or book.version != version:
+            book = _current = CostBook(version)
         _checked_at = time.monotonic()
-        return _current
+        return book
+    finally:
+        _lock.release()
 
 
 def forget_book() -> None:

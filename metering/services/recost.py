@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from metering.costbook.book import CostBook, current_book, forget_book
+from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
 from metering.ingest.prepare import call_model
 from metering.ingest.write import array_literal, unpack
@@ -47,8 +47,7 @@ def recost_events(*, provider: str | None = None, model: str | None = None) -> i
     `provider` and `model` limit it to calls whose dimensions say so. What still has no rate stays as it is. Each
     call is costed by the rate in force when it happened, once, whatever runs beside this or cuts it off.
     """
-    forget_book()
-    book = current_book()
+    book = current_book(afresh=True)
     costed = 0
     for uncosted in uncosted_models():
         if provider in (None, uncosted.provider) and model in (None, uncosted.model) and _may_be_known(uncosted, book):

@@ -14,6 +14,7 @@ from amberflow.lib.errors import DomainError
 from metering.costbook import book as book_module
 from metering.costbook.aliases import Alias, strongest_first
 from metering.costbook.book import CostBook, current_book, forget_book
+from metering.costbook.calculate import CHARGED_UNITS
 from metering.costbook.names import is_bedrock_name, variants
 from metering.ingest.canonical import CanonicalEvent
 from metering.models import CostModel, CostRate, Event, ModelAlias
@@ -46,6 +47,8 @@ NAMES = {
         "claude-x-20250101",
         "claude-x",
     ],
+    "anthropic/claude-x-4.5": ["anthropic/claude-x-4.5", "claude-x-4.5", "anthropic/claude-x-4-5", "claude-x-4-5"],
+    "gpt-4.1": ["gpt-4.1"],
     "openai/gpt-4o": ["openai/gpt-4o", "gpt-4o"],
     "models/gemini-x-latest": ["models/gemini-x-latest", "models/gemini-x", "gemini-x-latest", "gemini-x"],
     "bedrock/us-east-1/amazon.nova-pro-v1:0": [
@@ -162,6 +165,7 @@ def catalogue(db):
         ("", "amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("bedrock", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
+        ("anthropic", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"),
         ("gcp.gen_ai", "models/gemini-2.5-pro-latest", "google", "gemini-2.5-pro"),
         ("azure.ai.openai", "gpt-4o", "azure", "gpt-4o"),
         ("azure_ai", "azure_ai/gpt-4o-2024-08-06", "azure", "gpt-4o"),
@@ -339,6 +343,14 @@ class TestBackOffice:
 
         assert answer.context["models"] == []
         assert Event.objects.get().uncached_input_cost == Decimal(2)
+
+    def test_a_rate_says_what_each_kind_of_token_costs(self, acme, catalogue, admin_client):
+        send((1, "us", "own", 1_000_000))
+        prices = {unit: str(n) for n, unit in enumerate(sorted(CHARGED_UNITS - {"cache_write_mtok"}), start=1)}
+        admin_client.post(reverse("admin:uncosted_models"), {"provider": "us", "model": "own", **prices})
+
+        stored = CostRate.objects.filter(model__name="own").values_list("unit", "price")
+        assert {unit: str(int(price)) for unit, price in stored} == prices
 
     def test_the_preview_says_what_would_be_matched(self, acme, catalogue, admin_client):
         send((1, "azure", "prod-4o", 1_000_000), (2, "azure", "test-4o", 7))
