@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from metering.ingest.canonical import EventError
 from metering.ingest.tokens import places, read_pools
+from metering.ingest.tokens.read import _read_pools
 from metering.ingest.tokens.shapes import SHAPES
 from metering.measures import INPUT_POOLS, OUTPUT_POOLS, POOLS
 from tests.metering.token_payloads import IMPOSSIBLE, PAYLOADS
@@ -65,6 +66,26 @@ PLAIN_NAMES = (
     "inputTokens",
     "gen_ai.usage.input_tokens",
 )
+
+
+def outcome(read, properties):
+    try:
+        return read(properties)
+    except EventError as error:
+        return error.code, error.field, error.message
+
+
+few = st.one_of(st.integers(-1, 6), st.sampled_from([True, False, None, "3", 10**12, 10**12 + 1]))
+
+
+@given(
+    st.fixed_dictionaries(
+        {"input_tokens": few, "output_tokens": few},
+        optional={"cache_read_tokens": few, "total_tokens": few, "feature": st.just("chat")},
+    )
+)
+def test_the_short_way_of_plain_numbers_reads_like_the_long_one(properties):
+    assert outcome(read_pools, properties) == outcome(_read_pools, properties)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(POOLS, counts)))

@@ -40,8 +40,8 @@ class Shape:
     """One source's way. Of several readings the first that fits the stated total holds; without a total, the first.
 
     `extras` are counts that come on top of another one, in every reading. A payload has the first shape of SHAPES of
-    which it has a name in `marks` (and none in `unless`); its other counts are read all the same, unless the shape
-    `stands_alone`.
+    which it has a name in `marks` (and none in `unless`), else the DEFAULT: shapes without marks are read like that.
+    Its other counts are read all the same, unless the shape `stands_alone`.
     """
 
     name: str
@@ -112,7 +112,6 @@ OPENAI_RESPONSES = Shape(
         "audio_output": ("output_tokens_details/audio_tokens",),
         "total": ("total_tokens",),
     },
-    readings=(Reading(), Reading(beside_output=("reasoning",))),
 )
 
 # Here the details are in the singular, and say which of the cached tokens are audio.
@@ -144,7 +143,6 @@ LITELLM = Shape(
         "cache_write_5m": ("prompt_tokens_details/cache_creation_token_details/ephemeral_5m_input_tokens",),
         "cache_write_1h": ("prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens",),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
 # A total that is input and output alone says that somebody on the way added the cache to the input. The summary of a
@@ -229,7 +227,6 @@ COHERE = Shape(
 DEEPSEEK = Shape(
     "DeepSeek",
     {"cache_read": ("prompt_cache_hit_tokens",), "uncached_input": ("prompt_cache_miss_tokens",)},
-    readings=OPENAI_CHAT.readings,
 )
 
 # Its reasoning is neither in the completion nor in the total. There is no pool for citations and searches.
@@ -321,7 +318,6 @@ VERCEL = Shape(
         ),
         "total": ("totalTokens", "ai.usage.totalTokens"),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
 LANGCHAIN = Shape(
@@ -338,10 +334,9 @@ LANGCHAIN = Shape(
         "audio_output": ("output_token_details/audio",),
         "total": ("total_tokens",),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
-# A payload has the first of these whose mark it carries; OpenAI's chat is the way of all others.
+# Those with marks in the order in which they are looked for.
 SHAPES = (
     COHERE,
     PERPLEXITY,
