@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 
 from metering.costbook.aliases import Alias, strongest_first
 from metering.costbook.calculate import InForce, PriceList, Rate, in_force_at, price_lists
-from metering.costbook.match import MAX_NAME_LENGTH, find_in_catalogue, provider_id
+from metering.costbook.match import GATEWAY, MAX_NAME_LENGTH, find_in_catalogue, provider_id
 from metering.costbook.names import is_bedrock_name, variants
 from metering.models import CostModel, CostRate, ModelAlias
 
@@ -79,12 +79,11 @@ class CostBook:
         return self.in_force(match, occurred_at).cost_parts(pools)
 
     def _find(self, provider: str, model: str) -> CostMatch | None:
-        return (
-            self._find_own(provider, model)
-            or self._find_alias(provider, model)
-            or self._find_listed(provider, model)
-            or self._find_variant(provider, model)
-        )
+        own = self._find_own(provider, model)
+        if own is not None:
+            return own
+        called = "" if provider.lower() == GATEWAY else provider
+        return self._find_alias(called, model) or self._find_listed(called, model) or self._find_variant(called, model)
 
     def _find_own(self, provider: str, model: str) -> CostMatch | None:
         own = self._own_providers.get(model, set())

@@ -166,6 +166,8 @@ def catalogue(db):
         ("bedrock", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("anthropic", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"),
+        ("litellm", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
+        ("", "projects/p/locations/eu/publishers/google/models/gemini-2.5-pro", "google", "gemini-2.5-pro"),
         ("gcp.gen_ai", "models/gemini-2.5-pro-latest", "google", "gemini-2.5-pro"),
         ("azure.ai.openai", "gpt-4o", "azure", "gpt-4o"),
         ("azure_ai", "azure_ai/gpt-4o-2024-08-06", "azure", "gpt-4o"),
