@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 
 from metering.costbook.aliases import Alias, strongest_first
 from metering.costbook.calculate import InForce, PriceList, Rate, in_force_at, price_lists
-from metering.costbook.match import GATEWAY, MAX_NAME_LENGTH, find_in_catalogue, provider_id
+from metering.costbook.match import GATEWAY, MAX_NAME_LENGTH, RESELLERS, find_in_catalogue, provider_id
 from metering.costbook.names import is_bedrock_name, variants
 from metering.models import CostModel, CostRate, ModelAlias
 
@@ -115,10 +115,14 @@ class CostBook:
                 found = self._find_own(called, variant) or self._find_listed(called, variant)
                 if found is not None:
                     return found
-            sellers = [provider_id(provider)] if provider else self._sellers.get(variant, [])
+            sellers = [provider_id(provider)] if provider else self._makers(variant)
             if len(sellers) == 1 and (row := self._names.get((sellers[0], variant))) is not None:
                 return CostMatch(sellers[0], row)
         return None
+
+    def _makers(self, name: str) -> list[str]:
+        sellers = self._sellers.get(name, [])
+        return [seller for seller in sellers if seller not in RESELLERS] if len(sellers) > 1 else sellers
 
     def _load(self) -> None:
         columns = [

@@ -12,6 +12,9 @@ MAX_NAME_LENGTH = 200
 # A gateway that is named where a provider should be; whom it called is in the model's name.
 GATEWAY = "litellm"
 
+# Who sells others' models under their makers' names; a call that names nobody is taken for one of the maker's.
+RESELLERS = frozenset({"azure", "openrouter"})
+
 # What LiteLLM, OpenTelemetry and the Vercel AI SDK call providers, where the catalogue's patterns don't know it or take
 # it for somebody else.
 _PROVIDERS = {
