@@ -41,6 +41,12 @@ def refresh_cost_book() -> str:
         return f"{added} rates added, {recost_events()} events costed"
 
 
+def recost_calls() -> str:
+    """Cost the calls that had no rate, by the rates and aliases that there are now."""
+    with only_one("refresh_cost_book") as mine:
+        return f"{recost_events()} events costed" if mine else "running already"
+
+
 def rebuild_usage() -> str:
     """Count the history of new meters, move the usage of customers whose time zone changed, finish corrections."""
     with only_one("rebuild_usage") as mine:
