@@ -163,6 +163,7 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 INGEST_MAX_EVENTS = integer("INGEST_MAX_EVENTS", default=10_000, minimum=1)
 INGEST_MAX_BYTES = integer("INGEST_MAX_BYTES", default=20 * 1024 * 1024, minimum=1024)
+QUERY_SECONDS = integer("QUERY_SECONDS", default=20, minimum=1)
 
 # --- tasks (docs/operations.md says why each number is what it is) --------------------------------------------
 Q_CLUSTER = {

@@ -15,16 +15,16 @@ from amberflow.api import ProblemError, TooLargeError
 from customers.models import ApiKey
 from metering.api import schema
 from metering.api.body import RawBodyParser
+from metering.api.usage_query import UsageReads
 from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.decoders import native, openmeter
 from metering.services.ingest_events import EventResult, IngestResult, ingest_events
 
 
-class UsageView(APIView):
-    """The native batch."""
+class UsageView(UsageReads, APIView):
+    """The native batch, and what meters measured."""
 
     parser_classes = [RawBodyParser]
-    required_scope = ApiKey.Scope.USAGE_WRITE
 
     @extend_schema(
         operation_id="send_usage",
