@@ -4,10 +4,13 @@ A problem has a `status`, a stable `code` for programs, a `title`, a `detail` th
 at fault if there is one.
 """
 
+import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -15,19 +18,38 @@ from rest_framework.response import Response
 from amberflow.lib.errors import DomainError
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
+DATABASE_RETRY_S = 2
+
+logger = logging.getLogger(__name__)
 
 
 class ProblemError(exceptions.APIException):
-    """A request that can't be carried out; `extra` members go into the problem as they are."""
+    """A request that can't be carried out; `extra` members go into the problem as they are.
+
+    `retry_after` (whole seconds) and `headers` go into the headers of the answer.
+    """
 
     status_code: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
 
-    def __init__(self, detail: str, *, code: str = "", field: str = "", **extra: Any) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str = "",
+        field: str = "",
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
         super().__init__(detail)
         self.message = detail
         self.code = code or self.code
         self.field = field
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
         self.extra = extra
 
 
@@ -41,9 +63,22 @@ class TooLargeError(ProblemError):
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an exception of an API view; None (a logged 500) for one that nobody foresaw."""
     if isinstance(exc, ProblemError):
-        return _problem(exc.status_code, exc.code, exc.message, exc.field, **exc.extra)
+        response = _problem(exc.status_code, exc.code, exc.message, exc.field, **exc.extra)
+        for name, value in exc.headers.items():
+            response[name] = value
+        return response
     if isinstance(exc, DomainError):
         return _problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
+    if isinstance(exc, OperationalError | InterfaceError):
+        # Out of connections, restarting, too slow, deadlocked: nothing was written, and it may be tried again.
+        logger.warning("The database failed a request: %s", exc)
+        response = _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            "The database can't be reached or is overloaded. Nothing was taken: send the same request again.",
+        )
+        response["Retry-After"] = str(DATABASE_RETRY_S)
+        return response
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

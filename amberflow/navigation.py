@@ -64,6 +64,7 @@ _NAVIGATION = [
         "items": [
             _model("Events", "bolt", "metering", "event"),
             _model("Rejected events", "error", "metering", "rejectedevent"),
+            _model("API requests", "swap_vert", "metering", "apirequest"),
             _model("Meters", "speed", "metering", "meter"),
             _model("Event types", "category", "metering", "eventtype"),
             _model("Imports", "upload_file", "metering", "usageimport"),

@@ -7,6 +7,7 @@ from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
 from metering.services.recost import recost_events
+from metering.services.request_log import prune_calls
 
 
 def merge_usage_deltas() -> str:
@@ -27,6 +28,11 @@ def refresh_cost_book() -> str:
             return "running already"
         added = import_cost_book().rates_added
         return f"{added} rates added, {recost_events()} events costed"
+
+
+def prune_request_log() -> str:
+    """Keep only the last calls of each API key."""
+    return f"{prune_calls()} calls deleted"
 
 
 def rebuild_usage() -> str:

@@ -6,6 +6,7 @@ from metering.models.event import Event, EventBatch, EventIdentity
 from metering.models.event_type import EventType
 from metering.models.meter import Meter
 from metering.models.rejected_event import RejectedEvent
+from metering.models.request_log import ApiRequest
 from metering.models.series import Series
 from metering.models.timezone_change import TimezoneChange
 from metering.models.usage import UsageDay, UsageDelta
@@ -14,6 +15,7 @@ from metering.models.usage_rebuild import IngestionChange, UsageRebuild
 from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatDelta, UsageUniqueDay
 
 __all__ = [
+    "ApiRequest",
     "ChangedUsage",
     "CostModel",
     "CostRate",
