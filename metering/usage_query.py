@@ -24,7 +24,7 @@ from metering.aggregations import microseconds
 from metering.calendar import Calendar, calendars
 from metering.database import run_statement
 from metering.ingest.facts import hash_text, unique_text
-from metering.ingest.identity import key_bound
+from metering.ingest.identity import first_key
 from metering.ingest.prepare import EARLIEST
 from metering.ingest.write import unpack
 from metering.meters import measures_of, stat_of
@@ -306,13 +306,9 @@ def _parameters(question: UsageQuestion, meter: Meter, scopes: Sequence[_Scope])
         "edge_customer": [customer for customer, _ in spans],
         "edge_start": [span[0] for _, span in spans],
         "edge_end": [span[1] for _, span in spans],
-        "first_key": [_key(start) for start, _ in keys],
-        "last_key": [_key(end) for _, end in keys],
+        "first_key": [first_key(start) for start, _ in keys],
+        "last_key": [first_key(end) for _, end in keys],
     }
-
-
-def _key(instant: datetime) -> UUID:
-    return UUID(bytes=key_bound(instant) + bytes(12))
 
 
 def _texts(meter: Meter, parameters: Mapping[str, Any]) -> dict[str, list[Any]]:

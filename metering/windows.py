@@ -38,7 +38,7 @@ def make_windows(kind: str, *, start: datetime, end: datetime, clock: Calendar, 
     The first and the last window may be cut off. An hour or minute in which clocks are changed is cut at the change, so
     that each has one offset. Raises DomainError for more than MAX_WINDOWS.
     """
-    windows = []
+    windows: list[Window] = []
     for first, last in _cuts(kind, start, end, clock):
         if len(windows) >= MAX_WINDOWS:
             raise DomainError(

@@ -7,6 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from amberflow.lib.money import plain
 from customers.models import ApiKey
@@ -69,10 +70,8 @@ QUERY = [
 ]
 
 
-class UsageReads:
+class UsageReads(APIView):
     """The reading half of the usage route."""
-
-    request: Request
 
     @property
     def required_scope(self) -> str:

@@ -9,19 +9,22 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, TooLargeError
+from customers.api.throttling import count_against_rate
 from customers.models import ApiKey
 from metering.api import schema
 from metering.api.body import RawBodyParser
+from metering.api.call_log import note_ingestion
+from metering.api.events_list import EventReads
 from metering.api.usage_query import UsageReads
 from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.decoders import native, openmeter
+from metering.pressure import admitted
 from metering.services.ingest_events import EventResult, IngestResult, ingest_events
 
 
-class UsageView(UsageReads, APIView):
+class UsageView(UsageReads):
     """The native batch, and what meters measured."""
 
     parser_classes = [RawBodyParser]
@@ -52,11 +55,10 @@ class UsageView(UsageReads, APIView):
         )
 
 
-class OpenMeterEventsView(APIView):
-    """OpenMeter's ingestion route, as its clients and LiteLLM's `openmeter` callback use it."""
+class OpenMeterEventsView(EventReads):
+    """OpenMeter's ingestion route, as its clients and LiteLLM's `openmeter` callback use it, and the list of events."""
 
     parser_classes = [RawBodyParser]
-    required_scope = ApiKey.Scope.USAGE_WRITE
 
     @extend_schema(
         operation_id="send_cloudevents",
@@ -99,13 +101,18 @@ def _decode(decode: Callable[[bytes], DecodedBatch], body: Any) -> DecodedBatch:
 
 
 def _ingest(request: Request, batch: DecodedBatch, *, source: str) -> IngestResult:
-    return ingest_events(
-        events=batch.events,
-        rejections=batch.rejections,
-        source=source,
-        api_key=cast(ApiKey, request.auth),
-        received_at=timezone.now(),
-    )
+    key = cast(ApiKey, request.auth)
+    count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
+    with admitted():
+        result = ingest_events(
+            events=batch.events,
+            rejections=batch.rejections,
+            source=source,
+            api_key=key,
+            received_at=timezone.now(),
+        )
+    note_ingestion(request, dialect=source, result=result)
+    return result
 
 
 def _event_answer(event: EventResult) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from hashlib import blake2b
+from uuid import UUID
 
 from metering.ingest.canonical import CanonicalEvent, encode_json_sorted
 
@@ -22,6 +23,11 @@ def event_key(*, occurred_at: datetime, identity: bytes) -> bytes:
 def key_bound(instant: datetime) -> bytes:
     """The first 4 bytes of the keys of events in that second."""
     return int(instant.timestamp()).to_bytes(4, "big")
+
+
+def first_key(instant: datetime) -> UUID:
+    """The lowest key that an event in that second can have."""
+    return UUID(bytes=key_bound(instant) + bytes(12))
 
 
 def body_digest(event: CanonicalEvent, *, type_code: str) -> int:
