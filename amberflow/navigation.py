@@ -62,6 +62,7 @@ _NAVIGATION = [
         "title": "Usage",
         "separator": True,
         "items": [
+            _item("Live", "stream", "live", "metering.view_event"),
             _model("Events", "bolt", "metering", "event"),
             _model("Rejected events", "error", "metering", "rejectedevent"),
             _model("API requests", "swap_vert", "metering", "apirequest"),

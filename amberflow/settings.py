@@ -172,6 +172,7 @@ RATE_LIMIT_EVENTS = integer("RATE_LIMIT_EVENTS", default=0)
 REQUEST_LOG_KEEP = integer("REQUEST_LOG_KEEP", default=1_000, minimum=1)
 REQUEST_LOG_DAYS = integer("REQUEST_LOG_DAYS", default=7, minimum=1)
 REQUEST_LOG_SECONDS = 1.0  # how often it is written; 0: not by itself
+TAIL_MAX_WAITING = integer("TAIL_MAX_WAITING", default=2)
 QUERY_SECONDS = integer("QUERY_SECONDS", default=20, minimum=1)
 
 # --- tasks (docs/operations.md says why each number is what it is) --------------------------------------------
