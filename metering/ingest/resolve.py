@@ -18,6 +18,8 @@ from django.db.models import Max
 
 from customers.models import Customer
 from metering.calendar import Calendar, calendars
+from metering.ingest.canonical import EventError
+from metering.ingest.limits import lock_series_of, refused_series
 from metering.models import EventType, IngestionChange, Series
 from metering.needs import NOTHING, Needs, all_needs
 
@@ -153,17 +155,24 @@ def _read_types() -> dict[str, KnownType]:
     return by_alias | by_code
 
 
-def find_series(keys: Iterable[SeriesKey]) -> dict[SeriesKey, int]:
-    """The id of each series; those never seen before are made, once, whoever else makes them meanwhile."""
-    wanted = set(keys)
+Refused = dict[SeriesKey, EventError]
+
+
+def find_series(keys: Iterable[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
+    """The id of each series; those never seen before are made, once, whoever else makes them meanwhile.
+
+    Second, those that were not made because the customer would have too many, with the reason.
+    """
+    wanted = dict.fromkeys(keys)
     found = {key: series for key in wanted if (series := _series.get(key)) is not None}
     missing = [key for key in wanted if key not in found]
+    refused: Refused = {}
     if missing:
-        fresh = _intern(missing)
+        fresh, refused = _intern(missing)
         # Only what is committed may be remembered.
         transaction.on_commit(lambda: _remember(fresh))
         found |= fresh
-    return found
+    return found, refused
 
 
 def _remember(fresh: dict[SeriesKey, int]) -> None:
@@ -173,12 +182,18 @@ def _remember(fresh: dict[SeriesKey, int]) -> None:
         _series.update(fresh)
 
 
-def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
+def _intern(keys: list[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
     by_digest = {key.digest(): key for key in keys}
     found = _read_series(by_digest)
-    missing = sorted(by_digest.keys() - found.keys())
-    if missing:
+    refused: Refused = {}
+    if by_digest.keys() - found.keys():
         with transaction.atomic():
+            lock_series_of(key.customer_id for digest, key in by_digest.items() if digest not in found)
+            # Whoever held the lock may have made them.
+            found |= _read_series(by_digest.keys() - found.keys())
+            new = [digest for digest in by_digest if digest not in found]
+            refused = refused_series([by_digest[digest] for digest in new])
+            missing = sorted(digest for digest in new if by_digest[digest] not in refused)
             Series.objects.bulk_create(
                 (
                     Series(
@@ -192,7 +207,7 @@ def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
                 ignore_conflicts=True,
             )
         found |= _read_series(missing)
-    return {by_digest[digest]: series for digest, series in found.items()}
+    return {by_digest[digest]: series for digest, series in found.items()}, refused
 
 
 def _read_series(digests: Iterable[UUID]) -> dict[UUID, int]:

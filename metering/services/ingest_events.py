@@ -83,7 +83,12 @@ def ingest_events(
     while True:
         outcomes = _prepare(events, received_at, generation)
         prepared = [each for each in outcomes if isinstance(each, PreparedEvent)]
-        series = find_series(each.series for each in prepared)
+        series, refused_series = find_series(each.series for each in prepared)
+        if refused_series:
+            outcomes = [
+                refused_series.get(each.series, each) if isinstance(each, PreparedEvent) else each for each in outcomes
+            ]
+            prepared = [each for each in outcomes if isinstance(each, PreparedEvent)]
         ensure_event_partitions(months={each.occurred_at.date() for each in prepared})
         api_key_id = None if api_key is None else api_key.pk
         try:
