@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -17,71 +17,80 @@ _LOCK_SPACE = "amberflow series"
 
 
 # --- one event -------------------------------------------------------------------------------------------------
-def check_shape(properties: Mapping[str, Any]) -> None:
+class ShapeLimits(NamedTuple):
+    """How many properties an event may have, and how many characters their names and texts."""
+
+    properties: int
+    key_length: int
+    value_length: int
+
+
+def shape_limits() -> ShapeLimits:
+    """The installation's; asked for once per request."""
+    return ShapeLimits(settings.INGEST_MAX_PROPERTIES, settings.INGEST_MAX_KEY_LENGTH, settings.INGEST_MAX_VALUE_LENGTH)
+
+
+def check_shape(properties: Mapping[str, Any], limits: ShapeLimits) -> None:
     """Raises EventError for too many properties, or a name or text that is too long. Those inside of others count too.
 
-    An event of a few flat properties, as nearly all are, costs about a microsecond.
+    An event of a few properties, as nearly all are, costs about two microseconds. How deep they are nested is for
+    `redact`.
     """
-    if len(properties) > settings.INGEST_MAX_PROPERTIES:
-        _refuse_count()
-    if properties and len(max(properties, key=len)) > settings.INGEST_MAX_KEY_LENGTH:
-        _refuse_key(max(properties, key=len))
-    limit = settings.INGEST_MAX_VALUE_LENGTH
-    for name, value in properties.items():
-        kind = type(value)
-        if kind is str:
-            if len(value) > limit:
-                _refuse_value(name, value)
-        elif kind is dict or kind is list:
-            _check_all(properties)
-            return
+    most, key_length, value_length = limits
+    waiting: list[Any] = [properties]
+    for item in waiting:
+        most -= len(item)
+        if most < 0:
+            break
+        values = item
+        if type(item) is dict:
+            if item and len(max(item, key=len)) > key_length:
+                break
+            values = item.values()
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                if len(value) > value_length:
+                    break
+            elif kind is dict or kind is list:
+                waiting.append(value)
+        else:
+            continue
+        break
+    else:
+        return
+    _refuse(properties, limits)
 
 
-def _check_all(properties: Mapping[str, Any]) -> None:
-    """The same of properties that contain others. They are not nested deeper than `redact` lets them be."""
-    left = settings.INGEST_MAX_PROPERTIES
-    waiting: list[tuple[str, Any]] = [("", properties)]
-    while waiting:
-        path, value = waiting.pop()
+def _refuse(properties: Mapping[str, Any], limits: ShapeLimits) -> None:
+    """Find again what is beyond a limit, with the path to it, and raise EventError."""
+    waiting: list[tuple[str, Any]] = [("properties", properties)]
+    for path, value in waiting:
         if isinstance(value, dict):
-            left -= len(value)
             for name in value:
-                if len(name) > settings.INGEST_MAX_KEY_LENGTH:
-                    _refuse_key(name)
-            waiting += [(f"{path}.{name}" if path else name, part) for name, part in value.items()]
+                if len(name) > limits.key_length:
+                    raise EventError(
+                        "key_too_long",
+                        f"{path[:80]}.{name[:30]}",
+                        f"the property {name[:30]!r}… has a name of {len(name):,} characters; at most "
+                        f"{limits.key_length:,} are taken.",
+                    )
+            waiting += [(f"{path}.{name}", part) for name, part in value.items()]
         elif isinstance(value, list):
-            left -= len(value)
             waiting += [(f"{path}.{place}", part) for place, part in enumerate(value)]
-        elif isinstance(value, str) and len(value) > settings.INGEST_MAX_VALUE_LENGTH:
-            _refuse_value(path, value)
-        if left < 0:
-            _refuse_count()
-
-
-def _refuse_count() -> None:
-    limit = settings.INGEST_MAX_PROPERTIES
+        elif isinstance(value, str) and len(value) > limits.value_length:
+            raise EventError(
+                "value_too_long",
+                path[:110],
+                f"{path[:110]} has {len(value):,} characters; at most {limits.value_length:,} are taken: texts are not "
+                "billed, leave it out.",
+            )
+        if len(waiting) > limits.properties + 1:
+            break
     raise EventError(
         "too_many_properties",
         "properties",
-        f"properties are more than {limit:,}, those inside of others counted; leave out what isn't billed by.",
-    )
-
-
-def _refuse_key(name: str) -> None:
-    raise EventError(
-        "key_too_long",
-        f"properties.{name[:40]}",
-        f"the property {name[:40]!r}… has a name of {len(name):,} characters; at most "
-        f"{settings.INGEST_MAX_KEY_LENGTH:,} are taken.",
-    )
-
-
-def _refuse_value(path: str, value: str) -> None:
-    raise EventError(
-        "value_too_long",
-        f"properties.{path[:80]}",
-        f"{path[:80]} has {len(value):,} characters; at most {settings.INGEST_MAX_VALUE_LENGTH:,} are taken: texts "
-        "are not billed, leave it out.",
+        f"properties are more than {limits.properties:,}, those inside of others counted; leave out what isn't needed.",
     )
 
 

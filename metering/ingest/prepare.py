@@ -14,7 +14,6 @@ from metering.costbook.book import CostBook
 from metering.ingest.canonical import CanonicalEvent, EventError
 from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity, event_key
-from metering.ingest.limits import check_shape
 from metering.ingest.resolve import KnownCustomer, KnownType, SeriesKey
 from metering.ingest.tokens import read_pools
 from metering.measures import VALUES
@@ -64,7 +63,6 @@ def prepare_event(
     now: datetime,
 ) -> PreparedEvent:
     """Work out everything that is stored of an event. Raises EventError with the reason if it can't be taken."""
-    check_shape(event.properties)
     customer = _check_customer(customer, event)
     if event_type is None:
         raise EventError(

@@ -12,6 +12,7 @@ from customers.models import ApiKey
 from metering.costbook.book import current_book
 from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.decoders import native
+from metering.ingest.limits import check_shape, shape_limits
 from metering.ingest.prepare import PreparedEvent, prepare_event
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
@@ -119,10 +120,11 @@ def _prepare(
     customers = find_customers((event.customer for event in events), generation=generation)
     types = find_types((event.type for event in events), generation=generation)
     book = current_book()
-    now = timezone.now()
+    now, limits = timezone.now(), shape_limits()
     outcomes: list[PreparedEvent | EventError] = []
     for event in events:
         try:
+            check_shape(event.properties, limits)
             outcomes.append(
                 prepare_event(
                     event,
