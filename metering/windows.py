@@ -9,8 +9,8 @@ from metering.aggregations import EPOCH
 from metering.calendar import Calendar
 
 KINDS = ("minute", "hour", "day", "week", "month", "none")
-# A month of minutes.
-MAX_WINDOWS = 31 * 24 * 60
+# A month of minutes, also one in which clocks go back.
+MAX_WINDOWS = (31 * 24 + 2) * 60
 
 _CLOCK = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 _DAY = timedelta(days=1)

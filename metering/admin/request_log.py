@@ -17,7 +17,7 @@ from amberflow.admin_base import (
 from customers.models import ApiKey
 from metering.models import ApiRequest
 
-SHOWN_ON_KEY = 20
+SHOWN_ON_KEY = 10
 
 
 class AnswerFilter(DropdownFilter):

@@ -14,7 +14,7 @@ from amberflow.lib.errors import DomainError
 from metering.aggregations import BY_NAME, Fact
 from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.resolve import forget
-from metering.models import Event, UsageRebuild
+from metering.models import Event, TimezoneChange, UsageRebuild
 from metering.models.meter import Aggregation
 from metering.queries import event_payload
 from metering.services.ingest_events import ingest_events
@@ -184,6 +184,30 @@ def test_the_hours_of_a_changed_clock_are_cut_at_the_change(acme):
         ("2026-04-05T01:00:00+11:00", "2026-04-05T01:30:00+10:30", 1),
         ("2026-04-05T01:30:00+10:30", "2026-04-05T02:00:00+10:30", 2),
         ("2026-04-05T02:00:00+10:30", "2026-04-05T03:00:00+10:30", 1),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_customer_that_moved_has_the_days_of_each_zone_in_its_time(acme):
+    # From 3 March on the days are Kolkata's, whose 3 March begins at 18:30 UTC, four and a half hours before Berlin's.
+    TimezoneChange.objects.create(
+        customer=acme,
+        old_timezone="Europe/Berlin",
+        timezone="Asia/Kolkata",
+        effective_at=at(2, 18, 30),
+        first_day=date(2026, 3, 3),
+        moved_at=django_timezone.now(),
+    )
+    type(acme).objects.filter(pk=acme.pk).update(timezone="Asia/Kolkata")
+    forget()
+    ingest(("e5", "acme", at(2, 18, 29), "10", "a", ""), ("e6", "acme", at(2, 18, 30), "20", "a", ""))
+    assert values("sum", date(2026, 3, 2), date(2026, 3, 4), window="day") == [
+        (berlin(2), at(2, 18, 30), 15, 3),  # 3 + 2 + 10, a day of 19.5 hours
+        (at(2, 18, 30), at(3, 18, 30), 19, 2),  # 20 − 1
+    ]
+    assert values("sum", at(2, 18), at(2, 19), window="hour") == [
+        (at(2, 18), at(2, 18, 30), 10, 1),
+        (at(2, 18, 30), at(2, 19), 20, 1),
     ]
 
 

@@ -38,6 +38,7 @@
     while (events.rows.length > MOST_ROWS) events.lastElementChild.remove();
     byId("empty").hidden = events.rows.length > 0;
     problems.replaceChildren(...answer.problems.map((item) => row(item, columnsOf(problems))));
+    byId("trouble").hidden = answer.problems.length === 0;
     for (const place of live.querySelectorAll("[data-count]")) place.textContent = answer.counts[place.dataset.count];
     state.textContent = answer.skipped ? `${answer.skipped.toLocaleString("en-US")} more came than can be shown` : "Up to date";
     after = answer.after;
