@@ -60,24 +60,39 @@ class TooLargeError(ProblemError):
     code = "too_large"
 
 
+class DatabaseUnavailableError(ProblemError):
+    """Out of connections, restarting, too slow, deadlocked: it may be tried again."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "database_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can't be reached or is overloaded: send the same request again. Events that were taken "
+            "nevertheless count once.",
+            retry_after=DATABASE_RETRY_S,
+        )
+
+
+def as_problem(exc: Exception) -> ProblemError | None:
+    """The problem that an error of ours or of the database is to a caller; None for any other exception."""
+    if isinstance(exc, ProblemError):
+        return exc
+    if isinstance(exc, DomainError):
+        return ProblemError(exc.message, code=exc.code, field=exc.field)
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.warning("The database failed a request: %s", exc)
+        return DatabaseUnavailableError()
+    return None
+
+
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an exception of an API view; None (a logged 500) for one that nobody foresaw."""
-    if isinstance(exc, ProblemError):
-        response = _problem(exc.status_code, exc.code, exc.message, exc.field, **exc.extra)
-        for name, value in exc.headers.items():
+    problem = as_problem(exc)
+    if problem is not None:
+        response = _problem(problem.status_code, problem.code, problem.message, problem.field, **problem.extra)
+        for name, value in problem.headers.items():
             response[name] = value
-        return response
-    if isinstance(exc, DomainError):
-        return _problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
-    if isinstance(exc, OperationalError | InterfaceError):
-        # Out of connections, restarting, too slow, deadlocked: nothing was written, and it may be tried again.
-        logger.warning("The database failed a request: %s", exc)
-        response = _problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "database_unavailable",
-            "The database can't be reached or is overloaded. Nothing was taken: send the same request again.",
-        )
-        response["Retry-After"] = str(DATABASE_RETRY_S)
         return response
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()

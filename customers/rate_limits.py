@@ -6,8 +6,8 @@ the way of an event and still stops a client that runs wild, which is what the l
 
 import math
 import threading
-import time
 from http import HTTPStatus
+from time import monotonic
 from typing import Literal
 
 from django.conf import settings
@@ -39,7 +39,7 @@ def check_rate(key: ApiKey, kind: Kind, count: int = 1) -> dict[str, str]:
     rate = rate_of(key, kind)
     if not rate:
         return {}
-    now = time.monotonic()
+    now = monotonic()
     with _lock:
         if len(_buckets) > _MAX_REMEMBERED:
             _buckets.clear()

@@ -1,10 +1,10 @@
 """Refuses usage for a moment (503) rather than falling over: too many requests at once, or rollups that lag behind."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from time import monotonic
 
 from django.conf import settings
 
@@ -56,7 +56,7 @@ def unmerged_usage() -> int:
     """About how many rows of usage wait to be merged, at most two seconds old."""
     global _lag
     until, lag = _lag
-    now = time.monotonic()
+    now = monotonic()
     if until < now:
         # The others go on with what was known, while one looks.
         _lag = (now + LAG_KNOWN_FOR_S, lag)

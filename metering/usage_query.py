@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone as django_timezone
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import AMOUNT_PLACES, CONTEXT
@@ -49,20 +50,22 @@ START: Position = (0, 0, [])
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """What is asked for. `start` and `end` are aware instants, or local dates, which begin at midnight.
+    """What is asked for. `start` and `end` are aware instants, or local dates, which begin at midnight; without them it
+    is the month of `now` to the end of its day.
 
     `timezone` is where windows and dates begin; empty: in each customer's billing time zone. `customers` are external
     ids, `filters` the allowed values by dimension ("" is: without one); empty: all.
     """
 
     meter: str
-    start: Instant
-    end: Instant
+    start: Instant | None = None
+    end: Instant | None = None
     window: str = "none"
     customers: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     timezone: str = ""
+    now: datetime = field(default_factory=django_timezone.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +185,11 @@ def _clock(timezone: str) -> Calendar:
 
 
 def _scope(question: UsageQuestion, meter: Meter, customer: Customer, clock: Calendar, days: Calendar) -> _Scope:
-    start, end = _instant(question.start, clock, "from"), _instant(question.end, clock, "to")
+    today = clock.day(question.now)
+    start = _instant(question.start or today.replace(day=1), clock, "from")
+    end = _instant(question.end or today + timedelta(days=1), clock, "to")
     if start >= end:
-        raise DomainError("empty_range", f"to {question.end} is not after from {question.start}.", field="to")
+        raise DomainError("empty_range", f"to {end.isoformat()} is not after from {start.isoformat()}.", field="to")
     windows = make_windows(question.window, start=start, end=end, clock=clock, days=days)
     found = edges(windows, days)
     read = sum((last - first for first, last in found), start=timedelta(0))

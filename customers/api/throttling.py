@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -20,9 +21,10 @@ class KeyThrottle(BaseThrottle):
         return True
 
 
-def count_against_rate(request: Request, kind: Kind, count: int) -> None:
+def count_against_rate(request: Request | HttpRequest, kind: Kind, count: int) -> None:
     """Count so many for the key of an authenticated request. Raises RateLimitedError."""
-    if isinstance(request.auth, ApiKey):
-        headers = check_rate(request.auth, kind, count)
+    key = getattr(request, "auth", None)
+    if isinstance(key, ApiKey):
+        headers = check_rate(key, kind, count)
         if headers:
-            setattr(request._request, RATE_HEADERS, headers)
+            setattr(getattr(request, "_request", request), RATE_HEADERS, headers)

@@ -1,6 +1,6 @@
 """`GET /api/v1/usage`: what a meter measured."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -14,7 +14,7 @@ from customers.models import ApiKey
 from metering.api.parameters import Parameters, page
 from metering.api.schema import PROBLEM
 from metering.database import time_limited
-from metering.usage_query import MAX_ROWS, START, Instant, UsageQuestion, UsageValue, query_usage
+from metering.usage_query import MAX_ROWS, START, UsageQuestion, UsageValue, query_usage
 from metering.windows import KINDS
 
 KNOWN = ("meter", "customer", "from", "to", "window", "group_by", "timezone", "limit", "cursor")
@@ -93,14 +93,13 @@ class UsageReads(APIView):
         question = _question(parameters, position)
         limit = parameters.integer("limit", default=DEFAULT_ROWS, minimum=1, maximum=MAX_ROWS)
         with time_limited():
-            after = START if position is None else (position[2], position[3], position[4])
+            after = START if position is None else (position[1], position[2], position[3])
             answer = query_usage(question, limit=limit, after=after)
-        span = [question.start.isoformat(), question.end.isoformat()]
         return Response(
             page(
                 [_shown(row) for row in answer.rows],
                 parameters,
-                None if answer.after is None else [*span, *answer.after],
+                None if answer.after is None else [question.now.isoformat(), *answer.after],
                 meter=answer.meter.code,
                 aggregation=answer.meter.aggregation,
                 unit=answer.meter.unit,
@@ -112,24 +111,18 @@ class UsageReads(APIView):
 
 
 def _question(parameters: Parameters, position: Any) -> UsageQuestion:
-    today = timezone.now().date()
-    # Absent bounds stay what they were on the first page. East of Greenwich tomorrow may have begun.
-    start = parameters.time("from") or (_pinned(position[0]) if position else today.replace(day=1))
-    end = parameters.time("to") or (_pinned(position[1]) if position else today + timedelta(days=2))
     return UsageQuestion(
         meter=parameters.text("meter"),
-        start=start,
-        end=end,
+        start=parameters.time("from"),
+        end=parameters.time("to"),
         window=parameters.one_of("window", KINDS, "none"),
         customers=parameters.texts("customer"),
         group_by=parameters.texts("group_by", split=True),
         filters=parameters.family("filter"),
         timezone=parameters.text("timezone"),
+        # What is absent stays on every page what it was on the first.
+        now=timezone.now() if position is None else datetime.fromisoformat(position[0]),
     )
-
-
-def _pinned(text: str) -> Instant:
-    return date.fromisoformat(text) if len(text) == len("2026-01-31") else datetime.fromisoformat(text)
 
 
 def _shown(row: UsageValue) -> dict[str, Any]:

@@ -12,19 +12,20 @@ from customers.models import ApiKey
 from customers.rate_limits import RateLimitedError, check_rate
 from customers.services.api_keys import limit_api_key
 from metering import pressure
-from metering.models import Event, UsageDelta
+from metering.models import ApiRequest, Event, UsageDelta
 from metering.pressure import OverloadedError, admitted
+from metering.services.request_log import write_calls
 from tests.factories import CustomerFactory, EventTypeFactory, make_api_key
 
 pytestmark = pytest.mark.django_db
 
 
 class Clock:
-    """Monotonic time that a test moves."""
+    """The monotonic time of a module, which a test moves."""
 
     def __init__(self, monkeypatch, module):
         self.now = 1000.0
-        monkeypatch.setattr(f"{module}.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(f"{module}.monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -93,6 +94,9 @@ def test_a_key_above_its_rate_is_answered_429_and_nothing_is_taken(client, acme,
     assert (response.status_code, response.json()["code"]) == (429, "rate_limited")
     assert (response["Retry-After"], response["Content-Type"]) == ("1", "application/problem+json")
     assert Event.objects.count() == 10
+    write_calls()
+    call = ApiRequest.objects.first()
+    assert (call.status, call.code, call.accepted) == (429, "rate_limited", 0)
     clock.now += 1
     assert send(client, key, 5, first=10).json()["accepted"] == 5
 

@@ -98,6 +98,18 @@ def test_days_are_those_of_the_customer(acme):
 
 
 @pytest.mark.django_db
+def test_without_a_time_it_is_the_month_and_day_of_the_customers_clock(acme):
+    # 31 March 22:30 UTC is 1 April in Berlin, and still 31 March in UTC.
+    now = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
+    ingest(("e9", "acme", now, "7", "ana", "chat"))
+    (row,) = query_usage(UsageQuestion("sum", now=now)).rows
+    assert (row.start.isoformat(), row.end.isoformat()) == ("2026-04-01T00:00:00+02:00", "2026-04-02T00:00:00+02:00")
+    assert row.value == 7
+    (row,) = query_usage(UsageQuestion("sum", now=now, timezone="UTC")).rows
+    assert (row.start, row.end, row.value) == (at(1), datetime(2026, 4, 1, tzinfo=UTC), 16)
+
+
+@pytest.mark.django_db
 def test_days_of_another_time_zone_are_read_from_events(acme):
     assert values("sum", date(2026, 3, 1), date(2026, 3, 4), window="day", timezone="UTC") == [
         (at(1), at(2), 8, 2),  # both of the evening of 1 March UTC
