@@ -52,7 +52,11 @@ def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) 
         occurred_at__lt=wanted.end,
     )
     if wanted.customer or wanted.type or wanted.dimensions:
-        events = events.filter(series_id__in=_series(wanted).values("pk"))
+        series = _series(wanted)
+        if not series.exists():
+            # Without this all events of the time would be looked at.
+            return []
+        events = events.filter(series_id__in=series.values("pk"))
     if wanted.source:
         events = events.filter(batch__source=wanted.source)
     if wanted.cost_state is not None:
