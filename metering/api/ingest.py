@@ -15,11 +15,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, TooLargeError, problem_of
+from customers.api.throttling import count_against_rate
 from customers.models import ApiKey
 from metering.api.body import RawBodyParser
+from metering.api.call_log import CallNote, note_call, note_ingestion
 from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
+from metering.pressure import admitted
 from metering.services.ingest_events import ingest_events
 
 
@@ -28,7 +31,7 @@ class IngestView(APIView):
 
     dialects: ClassVar[tuple[Dialect, ...]]
     parser_classes = [RawBodyParser]
-    required_scope = ApiKey.Scope.USAGE_WRITE
+    required_scope: Any = ApiKey.Scope.USAGE_WRITE
 
     def ingest(self, request: Request, captures: Mapping[str, str]) -> HttpResponse:
         """Take the events of the request in."""
@@ -37,33 +40,41 @@ class IngestView(APIView):
         batch = _decode(dialect, asked)
         if refusal := dialect.refused_as_a_whole(batch):
             return _http(dialect.problem(asked, refusal))
-        result = ingest_events(
-            events=batch.events,
-            rejections=batch.rejections,
-            source=dialect.name,
-            api_key=cast(ApiKey, request.auth),
-            received_at=timezone.now(),
-            strict=dialect.strict,
-        )
+        count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
+        with admitted():
+            result = ingest_events(
+                events=batch.events,
+                rejections=batch.rejections,
+                source=dialect.name,
+                api_key=cast(ApiKey, request.auth),
+                received_at=timezone.now(),
+                strict=dialect.strict,
+            )
+        note_ingestion(request, dialect=dialect.name, result=result)
         return _http(dialect.answer(asked, batch, result))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
+        if request.method != "POST":
+            return super().perform_content_negotiation(request, force)
         return JSONRenderer(), JSONRenderer.media_type
 
     def handle_exception(self, exc: Exception) -> Response:
         """Tell the client in its own dialect what is wrong. What nobody foresaw is raised again (a logged 500)."""
+        request = cast(Request, self.request)
+        if request.method != "POST":
+            return super().handle_exception(exc)
         problem = problem_of(exc)
         if problem is None:
             raise exc
-        request = cast(Request, self.request)
+        note_call(request, CallNote(code=problem.code, message=problem.message))
         asked = usage_request(request, self.kwargs, unread=True)
         # Not through Response: it would be rendered again.
         return cast(Response, _http(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
-def ingest_view(dialects: Sequence[Dialect]) -> Any:
-    """The view function for a route that these dialects share."""
+def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = None) -> Any:
+    """The view function for a route that these dialects share; GET is answered as `reads` does."""
     first = dialects[0]
 
     # A function of its own for each route: the description is kept on it.
@@ -71,7 +82,11 @@ def ingest_view(dialects: Sequence[Dialect]) -> Any:
         return self.ingest(request, captures)
 
     documented = extend_schema(**{"operation_id": f"send_{first.name}", **first.schema})(post)
-    view: type[IngestView] = type("IngestView", (IngestView,), {"dialects": tuple(dialects), "post": documented})
+    own: dict[str, Any] = {"dialects": tuple(dialects), "post": documented}
+    if reads is not None:
+        own["required_scope"] = reads.required_scope  # type: ignore[attr-defined]
+    bases = (IngestView,) if reads is None else (IngestView, reads)
+    view: type[IngestView] = type("IngestView", bases, own)
     return view.as_view()
 
 
