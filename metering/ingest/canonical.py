@@ -31,7 +31,8 @@ class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
     """One reported fact. `customer` is the customer's external id, `type` an event type's code or alias.
 
     `source` tells apart systems that count their event ids on their own. Without `occurred_at` (UTC) the time
-    of receipt counts. `properties` hold no binary floats and no prompts or completions.
+    of receipt counts. `properties` hold no binary floats and no prompts or completions. `call_id` is the id that the
+    provider gave its response, by which the same call is recognised in another wire format; empty where it isn't known.
     """
 
     source: str
@@ -40,10 +41,11 @@ class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
     type: str
     occurred_at: datetime | None
     properties: dict[str, Any]
+    call_id: str = ""
 
     def document(self) -> dict[str, Any]:
         """The event in the native wire format, for storage; decodes to an equal event."""
-        return {
+        document = {
             "id": self.event_id,
             "source": self.source,
             "customer": self.customer,
@@ -51,6 +53,7 @@ class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
             "time": None if self.occurred_at is None else self.occurred_at.isoformat(),
             "properties": self.properties,
         }
+        return {**document, "call_id": self.call_id} if self.call_id else document
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,11 @@ def read_text(item: Mapping[str, Any], name: str, *, max_length: int = ID_LENGTH
     if value is None or value == "":
         raise EventError(f"missing_{name}", name, f"{name} is missing: each event needs it.")
     return check_text(value, name, max_length=max_length)
+
+
+def read_optional_text(item: Mapping[str, Any], name: str, *, max_length: int = ID_LENGTH) -> str:
+    """The text of that name, empty without one. Raises EventError."""
+    return "" if item.get(name) in (None, "") else read_text(item, name, max_length=max_length)
 
 
 def check_text(value: Any, name: str, *, max_length: int) -> str:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
 
@@ -94,7 +95,7 @@ def current_generation(*, afresh: bool = False) -> int:
 
 
 def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
-    """The customers of those external ids; unknown ids are left out. Two queries at most."""
+    """The customers of those external ids or ids at Stripe; unknown ids are left out. Three queries at most."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
@@ -115,11 +116,16 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
-    rows = list(
-        Customer.objects.filter(external_id__in=references).values_list("external_id", "id", "timezone", "archived_at")
-    )
+    rows = _customer_rows("external_id", references)
+    if at_stripe := [each for each in set(references).difference(row[0] for row in rows) if each.startswith("cus_")]:
+        rows += _customer_rows("stripe_customer_id", at_stripe)
     days = calendars((pk, timezone) for _, pk, timezone, _ in rows)
     return {reference: KnownCustomer(pk, days[pk], gone is not None) for reference, pk, _, gone in rows}
+
+
+def _customer_rows(field: str, references: Iterable[str]) -> list[tuple[str, int, str, datetime | None]]:
+    rows = Customer.objects.filter(**{f"{field}__in": list(references)})
+    return list(rows.values_list(field, "id", "timezone", "archived_at"))
 
 
 def find_types(names: Iterable[str], *, generation: int) -> dict[str, KnownType]:

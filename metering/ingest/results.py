@@ -16,6 +16,11 @@ class EventResult:
     field: str = ""
     message: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its id was accepted before, with this content or with another one."""
+        return self.status == "duplicate" or self.code == "id_conflict"
+
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:

@@ -1,4 +1,4 @@
-"""The native batch: `{"id", "customer", "type", "time"?, "source"?, "properties"?}`, an array of them, or
+"""The native batch: `{"id", "customer", "type", "time"?, "source"?, "properties"?, "call_id"?}`, an array of them, or
 `{"events": [...]}`."""
 
 from typing import Any
@@ -12,6 +12,7 @@ from metering.ingest.canonical import (
     Rejection,
     check_text,
     decode_json,
+    read_optional_text,
     read_properties,
     read_text,
     read_time,
@@ -94,6 +95,7 @@ def _event(item: Any) -> CanonicalEvent:
         type=read_text(item, "type", max_length=TYPE_LENGTH),
         occurred_at=read_time(item.get("time"), "time"),
         properties=redact(read_properties(item.get("properties"), "properties")),
+        call_id=read_optional_text(item, "call_id"),
     )
 
 
