@@ -6,7 +6,6 @@ from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
@@ -42,8 +41,9 @@ class IngestView(APIView):
             rejections=batch.rejections,
             source=dialect.name,
             api_key=cast(ApiKey, request.auth),
-            received_at=timezone.now(),
+            received_at=asked.received_at,
             strict=dialect.strict,
+            all_or_nothing=dialect.all_or_nothing,
         )
         return _http(dialect.answer(asked, batch, result))
 
@@ -62,15 +62,19 @@ class IngestView(APIView):
         return cast(Response, _http(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
-def ingest_view(dialects: Sequence[Dialect]) -> Any:
-    """The view function for a route that these dialects share."""
-    first = dialects[0]
+def ingest_view(dialects: Sequence[Dialect], *, is_documented: bool = True) -> Any:
+    """The view function for a route that these dialects share; the API's description shows it as the last one's, which
+    gets what no other recognises."""
+    shown = dialects[-1]
 
     # A function of its own for each route: the description is kept on it.
     def post(self: IngestView, request: Request, **captures: str) -> HttpResponse:
         return self.ingest(request, captures)
 
-    documented = extend_schema(**{"operation_id": f"send_{first.name}", **first.schema})(post)
+    others = ", ".join(each.label for each in dialects[:-1])
+    description = {"description": f"{shown.schema['description']}\n\nUnderstood here too: {others}."} if others else {}
+    schema = {"operation_id": f"send_{shown.name}", **shown.schema, **description, "exclude": not is_documented}
+    documented = extend_schema(**schema)(post)
     view: type[IngestView] = type("IngestView", (IngestView,), {"dialects": tuple(dialects), "post": documented})
     return view.as_view()
 
@@ -98,7 +102,7 @@ def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
     try:
         batch = dialect.decode(asked)
     except BodyError as error:
-        raise ProblemError(str(error), code="invalid_body") from None
+        raise ProblemError(str(error), code=error.code, field=error.field) from None
     count = len(batch.events) + len(batch.rejections)
     if count > settings.INGEST_MAX_EVENTS:
         raise TooLargeError(

@@ -5,7 +5,14 @@ from django.urls import path
 from metering.api.ingest import ingest_view
 from metering.ingest.dialects import dialects_by_route
 
+ROOT = ""
+
+_routes = dialects_by_route()
+# The root is shared with people's browsers: `amberflow.root` calls it.
+root_view = ingest_view(_routes[ROOT])
 urlpatterns = [
-    path(route, ingest_view(dialects), name=f"ingest-{dialects[0].name}")
-    for route, dialects in dialects_by_route().items()
+    # An address that differs from another only by its last slash is not described twice.
+    path(route, ingest_view(dialects, is_documented=route[:-1] not in _routes), name=f"ingest-{dialects[-1].name}")
+    for route, dialects in _routes.items()
+    if route != ROOT
 ]

@@ -25,6 +25,15 @@ CONFLICT = EventError(
 )
 
 
+class _UndoneError(Exception):
+    """Rolls back what was written of a request that is all or nothing."""
+
+    def __init__(self, result: IngestResult, refused: list[Rejection]) -> None:
+        super().__init__()
+        self.result = result
+        self.refused = refused
+
+
 def ingest_events(
     *,
     events: Sequence[CanonicalEvent],
@@ -34,12 +43,14 @@ def ingest_events(
     received_at: datetime,
     keep_rejected: bool = True,
     strict: bool = False,
+    all_or_nothing: bool = False,
 ) -> IngestResult:
     """Count the events that are new, once each, and keep those that can't be taken, with the reason.
 
     `source` names the route (native, openmeter, import); `rejections` are the events that it could not read, at their
-    positions in the request, `events` fill the others in order. When this returns everything is committed, unless the
-    caller has a transaction of its own.
+    positions in the request, `events` fill the others in order. With `all_or_nothing` none is counted if one is a
+    duplicate or can't be taken for what its client sent; what is wrong is kept all the same. When this returns
+    everything is committed, unless the caller has a transaction of its own.
     """
     generation = current_generation()
     while True:
@@ -62,9 +73,15 @@ def ingest_events(
                 )
                 statuses = [next(written) if isinstance(outcome, PreparedEvent) else outcome for outcome in outcomes]
                 result, refused = _result(events, statuses, rejections)
+                if all_or_nothing and not result.is_whole:
+                    raise _UndoneError(result.undone(), refused)
                 if keep_rejected:
                     keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
             return result
+        except _UndoneError as undone:
+            if keep_rejected:
+                keep_rejections(undone.refused, source=source, api_key_id=api_key_id, received_at=received_at)
+            return undone.result
         except OutdatedError:
             # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
             generation = current_generation(afresh=True)
