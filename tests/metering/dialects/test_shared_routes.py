@@ -1,4 +1,4 @@
-"""Whatever is sent to whatever route: whose it is, and that every item becomes an event or a rejection, never an error."""
+"""Whatever is sent wherever: whose it is, and that every item becomes an event or a rejection, never an error."""
 
 import copy
 import json
@@ -65,8 +65,7 @@ def check(dialect, request):
     """Each item has one place, and everything that is kept can be written."""
     try:
         batch = dialect.decode(request)
-    except BodyError as error:
-        assert str(error)
+    except BodyError:
         return
     indexes = [each.index for each in batch.rejections]
     assert indexes == sorted(set(indexes))
@@ -149,7 +148,9 @@ def test_any_bytes_are_decoded_or_refused_by_every_dialect(body):
         check(dialect, request)
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"event":' * 100_000, b"1" * 5000, b"\xff\xfe", b'{"event": {"a": NaN}}'])
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"event":' * 100_000, b"1" * 5000, b"\xff\xfe", b'{"event": {"a": NaN}}']
+)
 def test_what_is_no_json_is_refused_by_every_dialect(body):
     for dialect in all_dialects():
         request = UsageRequest(path="", body=body)
