@@ -1,8 +1,9 @@
-"""The addresses of the ingestion routes: those of every dialect."""
+"""The addresses of usage: those of every dialect, and what clients of other systems read."""
 
 from django.urls import path
 
 from metering.api.ingest import ingest_view
+from metering.api.lago import LagoEventView, LagoMetricsView, LagoMetricView
 from metering.ingest.dialects import dialects_by_route
 
 ROOT = ""
@@ -15,4 +16,9 @@ urlpatterns = [
     path(route, ingest_view(dialects, is_documented=route[:-1] not in _routes), name=f"ingest-{dialects[-1].name}")
     for route, dialects in _routes.items()
     if route != ROOT
+]
+urlpatterns += [
+    path("api/v1/events/<str:transaction_id>", LagoEventView.as_view(), name="lago-event"),
+    path("api/v1/billable_metrics", LagoMetricsView.as_view(), name="lago-metrics"),
+    path("api/v1/billable_metrics/<str:code>", LagoMetricView.as_view(), name="lago-metric"),
 ]

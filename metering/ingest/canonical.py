@@ -32,12 +32,20 @@ def exact_number(text: str) -> Decimal:
 _decoder = msgspec.json.Decoder(float_hook=exact_number)
 
 
-class CanonicalEvent(msgspec.Struct, frozen=True, gc=False):
+class CanonicalEvent(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    rename={"event_id": "id", "occurred_at": "time"},
+):
     """One reported fact. `customer` is the customer's external id, `type` an event type's code or alias.
 
     `source` tells apart systems that count their event ids on their own. Without `occurred_at` (UTC) the time
     of receipt counts. `properties` hold no binary floats and no prompts or completions. `call_id` is the provider's
     response id, by which a call is recognised that two systems report; it does not decide whether the event is new.
+
+    As JSON it is an event in the native wire format.
     """
 
     source: str

@@ -113,7 +113,7 @@ def lago_problem(problem: Problem) -> Answer:
     document: dict[str, Any] = {"status": int(problem.status), "error": HTTPStatus(problem.status).phrase}
     if problem.status == HTTPStatus.BAD_REQUEST:
         document["error"] = f"BadRequest: {problem.message}"
-    elif problem.status != HTTPStatus.UNAUTHORIZED:
+    if problem.status != HTTPStatus.UNAUTHORIZED:
         document["code"] = problem.code
     return json_answer(document | {"message": problem.message}, status=problem.status, headers=problem.headers())
 

@@ -66,6 +66,9 @@ def test_a_payload_is_read_exactly():
     assert read_pools(event.properties) == {"uncached_input": 6, "cache_read": 4, "visible_output": 20}
 
 
+NOBODY = {"metadata__user_api_key_team_id": None, "metadata__user_api_key_user_id": None}
+
+
 @pytest.mark.parametrize(
     ("changes", "asked", "customer"),
     [
@@ -74,14 +77,14 @@ def test_a_payload_is_read_exactly():
         ({}, {}, "team-7"),
         ({"metadata__user_api_key_team_id": None, "metadata__user_api_key_team_alias": "Team"}, {}, "Team"),
         ({"metadata__user_api_key_team_id": ""}, {}, "acme"),
-        ({"metadata__user_api_key_team_id": None, "metadata__user_api_key_user_id": None, "metadata__user_api_key_alias": "k"}, {}, "k"),
+        ({**NOBODY, "metadata__user_api_key_alias": "k"}, {}, "k"),
         ({"end_user": "eu"}, {"customer": "team"}, "team-7"),
         ({"end_user": "eu"}, {"customer": "user"}, "acme"),
         ({"end_user": "eu"}, {"customer": "organization"}, "org-1"),
         ({"metadata__requester_metadata": {"tenant": "t-9"}}, {"customer": "tenant"}, "t-9"),
         ({"metadata__user_api_key_auth_metadata": {"tenant": 9}}, {"customer": "tenant"}, "9"),
     ],
-)  # fmt: skip
+)
 def test_who_pays(changes, asked, customer):
     assert only(changed(**changes), **asked).customer == customer
 
