@@ -83,7 +83,7 @@ def test_a_currency_without_cents_is_in_whole_units(company, today, read):
     company.subscribe(customer, company.plan(currency="JPY"), starts_on=today)
     company.use(customer, "1000", day=today)
     # What the usage costs can't be said in yen yet, so neither can the draft be made.
-    assert (read().status_code, read().json()["code"]) == (400, "exchange_rate_missing")
+    assert (read().status_code, read().json()["code"]) == (400, "missing_exchange_rate")
     ExchangeRate.objects.create(from_currency="USD", to_currency="JPY", effective_from=today, rate=150)
     assert read().json()["customer_usage"]["amount_cents"] == 13
 
