@@ -47,7 +47,8 @@ class Definition:
 
 def microseconds(instant: datetime) -> int:
     """Microseconds since 1970, exactly."""
-    return (instant - EPOCH) // MICROSECOND
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _values(facts: Sequence[Fact]) -> list[Fraction]:

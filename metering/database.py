@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from metering.arrays import adapt
+
 _FOLDER = Path(__file__).parent / "sql"
 
 
@@ -29,7 +31,13 @@ def statement(name: str, parts: tuple[str, ...] = ()) -> str:
 
 def run_statement(name: str, parameters: Mapping[str, Any], *, parts: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
     """Execute `metering/sql/NAME.sql` with these parts and return its rows. Raises Django's database errors."""
+    return run_text(statement(name, parts), parameters)
+
+
+def run_text(text: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute a statement and return its rows. Raises Django's database errors."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement(name, parts), parameters, prepare=True)
+        adapt(cursor)
+        cursor.execute(text, parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []

@@ -100,14 +100,19 @@ def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
     ]
 
 
-def is_unsettled(*, customer_id: int) -> bool:
-    """Whether usage of the customer is still being moved to other days or counted anew: nothing final before that."""
+def is_unsettled(*, customer_id: int, before: date) -> bool:
+    """Whether usage of the customer's days before that one is still being moved to other days or counted anew, or ids
+    of events are still to be claimed: nothing final before that."""
     types = Series.objects.filter(customer_id=customer_id).values("event_type_id")
     open_rebuilds = UsageRebuild.objects.filter(finished_at=None).filter(
         Q(customer_id=customer_id) | Q(customer_id=None),
         Q(event_type_id__in=types) | Q(event_type_id=None),
     )
-    return TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists() or open_rebuilds.exists()
+    return (
+        TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists()
+        or open_rebuilds.exists()
+        or run_statement("has_unclaimed", {"before": key_range(before, before)[1]})[0][0]
+    )
 
 
 def _keeps_stats(customer_id: int) -> bool:

@@ -50,11 +50,11 @@ def finalize_invoice(
         return invoice
     check_transition(invoice.status, OPEN)
     _check_time(invoice, period, now, skip_grace)
-    if is_unsettled(customer_id=invoice.customer_id):
+    if is_unsettled(customer_id=invoice.customer_id, before=period.end_date):
         raise DomainError(
             "usage_unsettled",
-            "Usage of this customer is being counted anew (a changed time zone, or a new meter): try again when it is "
-            "done.",
+            "Usage of this customer is being counted anew (a changed time zone, or a new meter), or was just sent and "
+            "is still being checked: try again when it is done.",
         )
 
     period = rate_billing_period(period_id=period_id, now=now)

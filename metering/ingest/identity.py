@@ -2,21 +2,28 @@
 
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Any
 
-from metering.ingest.canonical import CanonicalEvent, encode_json_sorted
+from metering.ingest.canonical import CanonicalEvent, encode_json, encode_json_sorted
 
 HASHED_IN_KEY = 12
+_NO_SECOND = bytes(16 - HASHED_IN_KEY)
 
 
 def event_identity(*, customer_id: int, source: str, event_id: str) -> bytes:
-    """16 bytes that say which event it is, whatever its time and content."""
+    """12 bytes that say which event it is, whatever its time and content."""
     text = f"{customer_id}\0{source}\0{event_id}"
-    return blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(text.encode(), digest_size=16).digest()[:HASHED_IN_KEY]
 
 
 def event_key(*, occurred_at: datetime, identity: bytes) -> bytes:
-    """The event's 16-byte primary key: its second in 4 bytes, then 12 bytes of its identity."""
-    return key_bound(occurred_at) + identity[:HASHED_IN_KEY]
+    """The event's 16-byte primary key: its second since 1970 in 4 bytes, then its identity."""
+    return key_bound(occurred_at) + identity
+
+
+def stored_identity(key: bytes) -> bytes:
+    """Of an event's key the part that doesn't depend on its time, as 16 bytes: what EventIdentity stores."""
+    return _NO_SECOND + key[-HASHED_IN_KEY:]
 
 
 def key_bound(instant: datetime) -> bytes:
@@ -24,11 +31,21 @@ def key_bound(instant: datetime) -> bytes:
     return int(instant.timestamp()).to_bytes(4, "big")
 
 
-def body_digest(event: CanonicalEvent, *, type_code: str) -> int:
-    """64 bits that say what the event reports: equal for a retry, different for another content.
+def body_digest(type_code: str, microseconds: int | None, properties: dict[str, Any]) -> int:
+    """64 bits of what the event reports, as it was written: equal for a retry, as a rule different for other content.
 
-    The time is part of it only if the client sent one, and the type by its code, so that an alias is no change.
+    The time (microseconds since 1970) is part of it only if the client sent one, and the type by its code, so that an
+    alias is no change. A different digest proves nothing: the properties may stand in another order (`same_content`).
     """
-    time = None if event.occurred_at is None else event.occurred_at.astimezone(UTC).isoformat()
-    content = encode_json_sorted([type_code, time, event.properties])
+    content = encode_json((type_code, microseconds, properties))
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
+
+
+def same_content(one: CanonicalEvent, other: CanonicalEvent, *, type_codes: tuple[str, str]) -> bool:
+    """Whether two events report the same, in whatever order their properties stand."""
+    return _content(one, type_codes[0]) == _content(other, type_codes[1])
+
+
+def _content(event: CanonicalEvent, type_code: str) -> bytes:
+    time = None if event.occurred_at is None else event.occurred_at.astimezone(UTC).isoformat()
+    return encode_json_sorted([type_code, time, event.properties])

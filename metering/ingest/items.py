@@ -1,48 +1,26 @@
-"""What decoders of many wire formats need: a batch read item by item, and the ways in which instants are written."""
+"""What decoders of many wire formats need beside `metering.ingest.canonical`."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from amberflow.lib.money import NumberError, parse_decimal
 from metering.ingest.canonical import (
     BodyError,
-    CanonicalEvent,
-    DecodedBatch,
     EventError,
     decode_json,
     read_properties,
     read_time,
-    require_object,
 )
-from metering.ingest.dialects import native
 from metering.ingest.redact import redact
 
 NATIVE_FIELDS = frozenset({"id", "customer", "type", "time", "source", "properties", "call_id"})
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The year 2286: larger numbers are milliseconds sent as seconds.
-MAX_SECONDS = 10**10
 
 
-def decode_each(
-    items: Iterable[Any],
-    read: Callable[[Mapping[str, Any]], CanonicalEvent],
-    *,
-    source: str,
-    names: Mapping[str, str],
-) -> DecodedBatch:
-    """The event of each item by `read`, and a rejection in native form of each with which that raises EventError.
-
-    `names` are the dialect's names of native fields: {"event_name": "type", ...}.
-    """
-    batch = DecodedBatch()
-    for index, item in enumerate(items):
-        try:
-            batch.events.append(read(require_object(item)))
-        except EventError as error:
-            batch.rejections.append(native.rejection(index, error, native_form(item, source=source, names=names)))
-    return batch
+def as_native(source: str, names: Mapping[str, str]) -> Callable[[Any], Any]:
+    """What turns an item of a dialect into native form: `names` are the dialect's names of native fields, as in
+    {"event_name": "type", ...}."""
+    return partial(native_form, source=source, names=names)
 
 
 def native_form(item: Any, *, source: str, names: Mapping[str, str]) -> Any:
@@ -102,18 +80,3 @@ def read_required_utc(item: Mapping[str, Any], name: str) -> datetime:
     if instant is None:
         raise EventError(f"missing_{name}", name, f"{name} is missing: each event needs it.")
     return instant
-
-
-def read_epoch(value: Any, name: str) -> datetime | None:
-    """An instant in seconds since 1970, as number or text, to the microsecond. None stays None. Raises EventError."""
-    if value is None:
-        return None
-    try:
-        seconds = parse_decimal(value, name)
-    except NumberError:
-        seconds = Decimal(-1)
-    if not 0 <= seconds < MAX_SECONDS:
-        raise EventError(
-            "invalid_time", name, f"{name} {str(value)[:60]!r} is not a number of seconds since 1970, like 1772323200."
-        )
-    return EPOCH + timedelta(microseconds=int(seconds * 1_000_000))

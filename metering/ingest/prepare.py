@@ -1,146 +1,222 @@
-"""From a canonical event to the row that is stored: customer, series, local day, quantities and cost.
+"""From canonical events to the columns that are stored: customer, series, local day, quantities and cost.
 
-Everything that can be wrong with a readable event is found here; writing it can't fail any more for its content.
+Everything that can be wrong with a readable event is found here; writing it can't fail any more for its content. A
+request may have thousands of events: they are turned into columns in one pass, without an object for each.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from amberflow.lib.money import NumberError, parse_decimal
+from metering.aggregations import EPOCH, microseconds
 from metering.costbook.book import CostBook
 from metering.ingest.canonical import CanonicalEvent, EventError
 from metering.ingest.facts import text_hashes, values_of
-from metering.ingest.identity import body_digest, event_identity, event_key
+from metering.ingest.identity import body_digest, event_identity
 from metering.ingest.resolve import KnownCustomer, KnownType, SeriesKey
 from metering.ingest.tokens import read_pools
 from metering.measures import VALUES
 from metering.models.event import CostState
-from metering.needs import Needs
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(days=1)
 MAX_DIMENSION_LENGTH = 200
 # A column of sums holds 10^26: one event is kept so far below it that no number of events can reach it.
 MAX_VALUE = 10**18
-MODEL = "model"
-NOTHING_KEPT: Mapping[str, Any] = {}
+MODEL, PROVIDER = "model", "provider"
 PROVIDERS = ("provider", "custom_llm_provider")
+
+_EARLIEST = microseconds(EARLIEST)
+_NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
+_NO_VALUES: Mapping[str, Decimal] = {}
+_NO_COSTS: Mapping[str, Decimal] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedEvent:
-    """An event ready to be written; `costs` is by part of the cost, in the cost book's currency.
+class Kept:
+    """What is kept of the event at a position beside sums: a value or the hash of a text, and whether each single
+    value is kept."""
 
-    `stats` (values) and `uniques` (hashes of texts) are by property, what `needs` asks for and the event carries.
+    position: int
+    property: str
+    value: Decimal | None
+    single: bool
+    hash: bytes | None
+
+
+@dataclass(slots=True)
+class PreparedEvents:
+    """Events ready to be written, as columns of equal length: one entry for each identity of the request.
+
+    `costs` are by part of the cost, in the cost book's currency; `microseconds` are since 1970. `is_strict` says that
+    the identity is claimed for every time at once, because the client sent none.
     """
 
-    event: CanonicalEvent
-    identity: bytes
-    body: int
-    key: bytes
-    occurred_at: datetime
-    day: date
-    series: SeriesKey
-    pools: Mapping[str, int]
-    values: Mapping[str, Decimal]
-    cost_state: CostState
-    costs: Mapping[str, Decimal]
-    needs: Needs
-    stats: Mapping[str, Decimal]
-    uniques: Mapping[str, bytes]
+    events: list[CanonicalEvent] = field(default_factory=list)
+    types: list[KnownType] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    bodies: list[int] = field(default_factory=list)
+    microseconds: list[int] = field(default_factory=list)
+    days: list[date] = field(default_factory=list)
+    series: list[SeriesKey] = field(default_factory=list)
+    pools: list[Mapping[str, int]] = field(default_factory=list)
+    values: list[Mapping[str, Decimal]] = field(default_factory=list)
+    cost_states: list[int] = field(default_factory=list)
+    costs: list[Mapping[str, Decimal]] = field(default_factory=list)
+    is_strict: list[bool] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
 
-def prepare_event(
-    event: CanonicalEvent,
+@dataclass(slots=True)
+class Preparation:
+    """What became of each event of a request: its position among the prepared ones, or why it can't be taken.
+
+    Events with the same identity have the same position; the first of them is the one that is prepared, and
+    `repeats` has the others with their type, by their index in the request.
+    """
+
+    prepared: PreparedEvents
+    outcomes: list[int | EventError]
+    repeats: dict[int, tuple[CanonicalEvent, KnownType]]
+
+
+def prepare_events(
+    events: Sequence[CanonicalEvent],
     *,
-    customer: KnownCustomer | None,
-    event_type: KnownType | None,
+    customers: Mapping[str, KnownCustomer],
+    types: Mapping[str, KnownType],
     book: CostBook,
     received_at: datetime,
     now: datetime,
-) -> PreparedEvent:
-    """Work out everything that is stored of an event. Raises EventError with the reason if it can't be taken."""
-    customer = _check_customer(customer, event)
-    if event_type is None:
-        raise EventError(
-            "unknown_type",
-            "type",
-            f"type {event.type!r} is no event type; add it, or add it as an alias of one, then replay the event.",
-        )
-    occurred_at = (received_at if event.occurred_at is None else event.occurred_at).astimezone(UTC)
-    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
-        raise EventError(
-            "time_out_of_window",
-            "time",
-            f"time {occurred_at.isoformat()} is not between {EARLIEST.date()} and a day ahead of now.",
-        )
-    pools = read_pools(event.properties) if event_type.is_ai_call else {}
-    provider, model = call_model(event.properties)
-    match = book.match(provider=provider, model=model) if event_type.is_ai_call else None
-    known = {"provider": match.provider if match else provider, "model": model}
-    costs = book.cost_parts(match, pools, occurred_at) if match else None
-    values = _values(event.properties, event_type.values)
-    identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
-    return PreparedEvent(
-        event=event,
-        identity=identity,
-        body=body_digest(event, type_code=event_type.code),
-        key=event_key(occurred_at=occurred_at, identity=identity),
-        occurred_at=occurred_at,
-        day=customer.calendar.day(occurred_at),
-        series=SeriesKey(customer.id, event_type.id, _dimensions(event.properties, event_type, known)),
-        pools=pools,
-        values=values,
-        cost_state=_cost_state(event_type, costs),
-        costs=costs or {},
-        needs=event_type.needs,
-        stats=values_of({**pools, **values}, event_type.needs) if event_type.needs else NOTHING_KEPT,
-        uniques=text_hashes(event.properties, event_type.needs) if event_type.needs else NOTHING_KEPT,
-    )
+) -> Preparation:
+    """Work out everything that is stored of the events, and why some can't be taken."""
+    prepared = PreparedEvents()
+    outcomes: list[int | EventError] = []
+    repeats: dict[int, tuple[CanonicalEvent, KnownType]] = {}
+    positions: dict[bytes, int] = {}
+    received = microseconds(received_at)
+    latest = microseconds(now + MAX_AHEAD)
+    match = book.match
+    cost_parts = book.cost_parts
+    for index, event in enumerate(events):
+        try:
+            customer = customers.get(event.customer)
+            if customer is None or customer.is_archived:
+                raise _customer_error(customer, event)
+            kind = types.get(event.type)
+            if kind is None:
+                raise _type_error(event)
+            identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
+            known = positions.get(identity)
+            if known is not None:
+                outcomes.append(known)
+                repeats[index] = event, kind
+                continue
+            properties = event.properties
+            stated = event.occurred_at
+            instant = received if stated is None else microseconds(stated)
+            if not _EARLIEST <= instant <= latest:
+                raise _time_error(instant)
+            if kind.is_ai_call:
+                pools = read_pools(properties)
+                provider, model = call_model(properties)
+                found = match(provider=provider, model=model)
+                occurred_at = received_at if stated is None else stated
+                costs = cost_parts(found, pools, occurred_at) if found else None
+                series = _call_series(properties, kind, customer.id, found.provider if found else provider, model)
+                cost_state = _NO_RATE if costs is None else _COSTED
+            else:
+                pools, costs, cost_state = {}, None, _NOT_APPLICABLE
+                series = _series(properties, kind, customer.id)
+            values = _values(properties, kind.values) if kind.values else _NO_VALUES
+            kept = _kept(properties, kind, {**pools, **values}, len(prepared.keys)) if kind.needs else None
+        except EventError as error:
+            outcomes.append(error)
+            continue
+        position = positions[identity] = len(prepared.keys)
+        outcomes.append(position)
+        prepared.events.append(event)
+        prepared.types.append(kind)
+        # As event_key does, from the number that is here already.
+        prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
+        prepared.bodies.append(body_digest(kind.code, None if stated is None else instant, properties))
+        prepared.microseconds.append(instant)
+        prepared.days.append(customer.day(instant))
+        prepared.series.append(series)
+        prepared.pools.append(pools)
+        prepared.values.append(values)
+        prepared.cost_states.append(cost_state)
+        prepared.costs.append(costs or _NO_COSTS)
+        prepared.is_strict.append(stated is None)
+        if kept:
+            prepared.kept += kept
+    return Preparation(prepared, outcomes, repeats)
 
 
 def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
     """Provider and model of a call as its client names them; empty when it doesn't."""
-    provider = next((name for key in PROVIDERS if (name := _text(properties.get(key)))), "")
-    return provider, _text(properties.get(MODEL))
+    provider = properties.get(PROVIDER) or properties.get("custom_llm_provider")
+    model = properties.get(MODEL)
+    return provider if type(provider) is str else _first_provider(properties), model if type(model) is str else ""
 
 
-def _check_customer(customer: KnownCustomer | None, event: CanonicalEvent) -> KnownCustomer:
+def _first_provider(properties: Mapping[str, Any]) -> str:
+    return next((name for key in PROVIDERS if isinstance(name := properties.get(key), str) and name), "")
+
+
+def _customer_error(customer: KnownCustomer | None, event: CanonicalEvent) -> EventError:
     if customer is None:
-        raise EventError(
+        return EventError(
             "unknown_customer",
             "customer",
             f"customer {event.customer!r} is not known; make a customer with this external id, then replay the event.",
         )
-    if customer.is_archived:
-        raise EventError(
-            "archived_customer",
-            "customer",
-            f"customer {event.customer!r} is archived; restore it and replay the event, or dismiss it.",
-        )
-    return customer
+    return EventError(
+        "archived_customer",
+        "customer",
+        f"customer {event.customer!r} is archived; restore it and replay the event, or dismiss it.",
+    )
 
 
-def _cost_state(event_type: KnownType, costs: Mapping[str, Decimal] | None) -> CostState:
-    if not event_type.is_ai_call:
-        return CostState.NOT_APPLICABLE
-    return CostState.NO_RATE if costs is None else CostState.COSTED
+def _type_error(event: CanonicalEvent) -> EventError:
+    return EventError(
+        "unknown_type",
+        "type",
+        f"type {event.type!r} is no event type; add it, or add it as an alias of one, then replay the event.",
+    )
 
 
-def _dimensions(
-    properties: Mapping[str, Any], event_type: KnownType, known: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """The declared dimensions that the event has. For AI calls the provider is the one that was recognised."""
-    pairs = []
-    for name in event_type.dimensions:
-        value = known[name] if event_type.is_ai_call and name in known else properties.get(name)
-        text = _dimension_text(value, name)
-        if text:
-            pairs.append((name, text))
-    return tuple(pairs)
+def _time_error(instant: int) -> EventError:
+    occurred_at = EPOCH + timedelta(microseconds=instant)
+    return EventError(
+        "time_out_of_window",
+        "time",
+        f"time {occurred_at.isoformat()} is not between {EARLIEST.date()} and a day ahead of now.",
+    )
+
+
+def _call_series(
+    properties: Mapping[str, Any], kind: KnownType, customer_id: int, provider: str, model: str
+) -> SeriesKey:
+    """The series of an AI call: its provider is the one that was recognised."""
+    values = []
+    for name in kind.dimensions:
+        value = model if name == MODEL else provider if name == PROVIDER else properties.get(name)
+        # The common case by itself: a text that is no trouble.
+        if type(value) is str and len(value) <= MAX_DIMENSION_LENGTH and "\0" not in value:
+            values.append(value)
+        else:
+            values.append(_dimension_text(value, name))
+    return customer_id, kind.id, kind.dimensions, tuple(values)
+
+
+def _series(properties: Mapping[str, Any], kind: KnownType, customer_id: int) -> SeriesKey:
+    """The series of an event that is no AI call."""
+    values = [_dimension_text(properties.get(name), name) for name in kind.dimensions]
+    return customer_id, kind.id, kind.dimensions, tuple(values)
 
 
 def _dimension_text(value: Any, name: str) -> str:
@@ -183,5 +259,13 @@ def _values(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, De
     return values
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _kept(
+    properties: Mapping[str, Any], kind: KnownType, measured: Mapping[str, int | Decimal], position: int
+) -> list[Kept]:
+    return [
+        *(
+            Kept(position, name, value, name in kind.needs.kept, None)
+            for name, value in values_of(measured, kind.needs).items()
+        ),
+        *(Kept(position, name, None, False, digest) for name, digest in text_hashes(properties, kind.needs).items()),
+    ]

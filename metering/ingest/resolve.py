@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -18,23 +18,39 @@ from django.db import transaction
 from django.db.models import Max
 
 from customers.models import Customer
+from metering.aggregations import EPOCH, microseconds
 from metering.calendar import Calendar, calendars
+from metering.ingest.customer_names import find_named
 from metering.models import EventType, IngestionChange, Series
 from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
 MAX_REMEMBERED = 200_000
+ONE_DAY = timedelta(days=1)
 
-Dimensions = tuple[tuple[str, str], ...]
 
-
-@dataclass(frozen=True, slots=True)
 class KnownCustomer:
     """What ingestion needs of a customer."""
 
-    id: int
-    calendar: Calendar
-    is_archived: bool
+    __slots__ = ("_last", "calendar", "id", "is_archived")
+
+    def __init__(self, id: int, calendar: Calendar, is_archived: bool) -> None:
+        self.id = id
+        self.calendar = calendar
+        self.is_archived = is_archived
+        # Bounds and day of the last event: the next one is most likely of the same day. One tuple, so that other
+        # threads see it whole.
+        self._last: tuple[int, int, date] = (0, 0, date.min)
+
+    def day(self, since_1970: int) -> date:
+        """The local day of an instant in microseconds since 1970."""
+        begin, end, day = self._last
+        if begin <= since_1970 < end:
+            return day
+        day = self.calendar.day(EPOCH + timedelta(microseconds=since_1970))
+        begins = self.calendar.begins
+        self._last = (microseconds(begins(day)), microseconds(begins(day + ONE_DAY)), day)
+        return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +65,21 @@ class KnownType:
     needs: Needs = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesKey:
-    """What makes a series; `dimensions` in the order of the event type's declaration."""
+# What makes a series: customer, event type, names of the declared dimensions, and their values in the same order, empty
+# where the event has none. A plain tuple, because one is made for each event.
+SeriesKey = tuple[int, int, tuple[str, ...], tuple[str, ...]]
 
-    customer_id: int
-    event_type_id: int
-    dimensions: Dimensions
 
-    def digest(self) -> UUID:
-        """The unique hash of the series, the same in whatever order its dimensions stand."""
-        text = json.dumps([self.customer_id, self.event_type_id, sorted(self.dimensions)], ensure_ascii=True)
-        return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+def dimensions_of(key: SeriesKey) -> dict[str, str]:
+    """The dimensions that a series has."""
+    return {name: value for name, value in zip(key[2], key[3], strict=True) if value}
+
+
+def series_digest(key: SeriesKey) -> UUID:
+    """The unique hash of a series, the same in whatever order its dimensions stand."""
+    pairs = sorted(dimensions_of(key).items())
+    text = json.dumps([key[0], key[1], pairs], ensure_ascii=True)
+    return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
 
 
 _lock = threading.Lock()
@@ -95,7 +114,8 @@ def current_generation(*, afresh: bool = False) -> int:
 
 
 def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
-    """The customers of those external ids or ids at Stripe; unknown ids are left out. Three queries at most."""
+    """The customers of those external ids, or of other names that apps know (`metering.ingest.customer_names`); unknown
+    ones are left out. Few queries, however many."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
@@ -116,16 +136,15 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
-    rows = _customer_rows("external_id", references)
-    if at_stripe := [each for each in set(references).difference(row[0] for row in rows) if each.startswith("cus_")]:
-        rows += _customer_rows("stripe_customer_id", at_stripe)
+    fields = ("external_id", "id", "timezone", "archived_at")
+    rows = list(Customer.objects.filter(external_id__in=references).values_list(*fields))
+    known = {reference for reference, *_ in rows}
+    named = find_named([reference for reference in references if reference not in known])
+    if named:
+        others = {row[1]: row[1:] for row in Customer.objects.filter(pk__in=named.values()).values_list(*fields)}
+        rows += [(reference, *others[pk]) for reference, pk in named.items()]
     days = calendars((pk, timezone) for _, pk, timezone, _ in rows)
     return {reference: KnownCustomer(pk, days[pk], gone is not None) for reference, pk, _, gone in rows}
-
-
-def _customer_rows(field: str, references: Iterable[str]) -> list[tuple[str, int, str, datetime | None]]:
-    rows = Customer.objects.filter(**{f"{field}__in": list(references)})
-    return list(rows.values_list(field, "id", "timezone", "archived_at"))
 
 
 def find_types(names: Iterable[str], *, generation: int) -> dict[str, KnownType]:
@@ -180,7 +199,7 @@ def _remember(fresh: dict[SeriesKey, int]) -> None:
 
 
 def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
-    by_digest = {key.digest(): key for key in keys}
+    by_digest = {series_digest(key): key for key in keys}
     found = _read_series(by_digest)
     missing = sorted(by_digest.keys() - found.keys())
     if missing:
@@ -188,9 +207,9 @@ def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
             Series.objects.bulk_create(
                 (
                     Series(
-                        customer_id=by_digest[digest].customer_id,
-                        event_type_id=by_digest[digest].event_type_id,
-                        dimensions=dict(by_digest[digest].dimensions),
+                        customer_id=by_digest[digest][0],
+                        event_type_id=by_digest[digest][1],
+                        dimensions=dimensions_of(by_digest[digest]),
                         digest=digest,
                     )
                     for digest in missing
@@ -198,7 +217,8 @@ def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
                 ignore_conflicts=True,
             )
         found |= _read_series(missing)
-    return {by_digest[digest]: series for digest, series in found.items()}
+    # Two keys can be one series, where the declared dimensions changed.
+    return {key: found[series_digest(key)] for key in keys}
 
 
 def _read_series(digests: Iterable[UUID]) -> dict[UUID, int]:

@@ -1,25 +1,43 @@
 """Writes prepared events: what is new goes in with its usage, what was there before is recognised."""
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import zstandard
 
-from metering.database import run_statement
-from metering.ingest.canonical import decode_json, encode_json
-from metering.ingest.prepare import PreparedEvent
+from metering.arrays import array_literal, instant_array, number_array, uuid_array
+from metering.database import run_statement, run_text, statement
+from metering.ingest.canonical import CanonicalEvent, decode_json, encode_json
+from metering.ingest.identity import stored_identity
+from metering.ingest.prepare import PreparedEvents
 from metering.ingest.resolve import SeriesKey
 from metering.measures import COST_PARTS, POOLS, VALUES
-from metering.models import EventIdentity
 
-COMPRESSION_LEVEL = 3
+# The fastest level; a higher one saves a tenth of the bytes and takes several times as long.
+COMPRESSION_LEVEL = 1
+
+_TYPES = {
+    **dict.fromkeys(POOLS, "bigint"),
+    **dict.fromkeys(VALUES, "numeric"),
+    **{f"{part}_cost": "numeric" for part in COST_PARTS},
+}
+_STRICT_PARTS = ("ingest_strict", "ingest_strict_arrays", "ingest_strict_names", "ingest_strict_only")
+_local = threading.local()
 
 
 class OutdatedError(Exception):
     """The events were prepared by what no longer holds: prepare them again under the newest generation."""
+
+
+class StoredEvent(NamedTuple):
+    """An event that is there: the digest of its body (None in events of earlier releases), and where it was sent."""
+
+    body: int | None
+    batch_id: int
+    position: int
 
 
 class Outcome(Enum):
@@ -31,123 +49,119 @@ class Outcome(Enum):
 
 
 def write_events(
-    prepared: Sequence[PreparedEvent],
+    prepared: PreparedEvents,
     *,
     series: Mapping[SeriesKey, int],
     source: str,
     api_key_id: int | None,
-    received_at: datetime,
+    received_at: Any,
     generation: int,
-) -> list[Outcome]:
-    """Write the events that are new, and say for each in turn whether it was.
+    strict: bool,
+) -> set[bytes]:
+    """Write the events that are new, and return their keys; the others are known (`stored_bodies`).
 
-    A known identity with the same content is a duplicate, with another content a conflict; neither is written. The
-    same goes for an event that comes twice among these. Runs in the caller's transaction. Raises OutdatedError, and
-    writes nothing, when `generation`, under which they were prepared, is not the newest.
+    With `strict` every event claims its id for all times at once, otherwise only those that say so; the other ids are
+    claimed by the audit. Runs in the caller's transaction. Raises OutdatedError, and writes nothing, when `generation`,
+    under which they were prepared, is not the newest.
     """
-    first: dict[bytes, PreparedEvent] = {}
-    for each in prepared:
-        first.setdefault(each.identity, each)
-    if not first:
-        return []
-    columns = _columns(list(first.values()), series)
-    kept = _kept(list(first.values()))
-    rows = run_statement(
-        "ingest",
-        {
-            **columns,
-            **kept,
-            "generation": generation,
-            "received_at": received_at,
-            "source": source,
-            "api_key_id": api_key_id,
-            "count": len(first),
-            "payload": pack(each.event.document() for each in first.values()),
-        },
-        parts=("ingest_stats",) if kept else (),
-    )
+    keys = prepared.keys
+    claims = [1] * len(keys) if strict else list(map(int, prepared.is_strict))
+    columns = _measured(prepared)
+    parameters = {
+        "key": uuid_array(keys),
+        "body": number_array(prepared.bodies),
+        "occurred_at": instant_array(prepared.microseconds),
+        "day": "{" + ",".join(map(str, prepared.days)) + "}",
+        "series_id": number_array([series[key] for key in prepared.series]),
+        "cost_state": number_array(prepared.cost_states),
+        **columns,
+        **_kept(prepared),
+        "generation": generation,
+        "received_at": received_at,
+        "source": source,
+        "api_key_id": api_key_id,
+        "count": len(keys),
+        "payload": pack(prepared.events),
+    }
+    if any(claims):
+        parameters["claims"] = number_array(claims)
+        parameters["identity"] = uuid_array([stored_identity(key) for key in keys])
+    rows = run_text(_statement(tuple(columns), any(claims), all(claims), bool(prepared.kept)), parameters)
     # The first row stands for the generation, the others for events.
     if not rows:
         raise OutdatedError
-    fresh = {identity.bytes for (identity,) in rows if identity is not None}
-    known = _stored_bodies(first.keys() - fresh)
-    outcomes, seen = [], set()
-    for each in prepared:
-        if each.identity in fresh and each.identity not in seen:
-            outcomes.append(Outcome.ACCEPTED)
-        else:
-            stored = first[each.identity].body if each.identity in fresh else known[each.identity]
-            outcomes.append(Outcome.DUPLICATE if each.body == stored else Outcome.CONFLICT)
-        seen.add(each.identity)
-    return outcomes
+    return {key.bytes for (key,) in rows if key is not None}
 
 
-def pack(documents: Iterable[Mapping[str, Any]]) -> bytes:
+def pack(events: Sequence[CanonicalEvent]) -> bytes:
     """The payload of a batch: its events as a compressed JSON array."""
-    return zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(encode_json(list(documents)))
+    compressor = getattr(_local, "compressor", None)
+    if compressor is None:
+        # One per thread: making it takes longer than using it.
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+    compressed: bytes = compressor.compress(encode_json(events))
+    return compressed
 
 
 def unpack(payload: bytes) -> list[dict[str, Any]]:
-    """The events of a batch in their order; fractions are Decimals."""
+    """The events of a batch in their order, in the native wire format; fractions are Decimals."""
     documents: list[dict[str, Any]] = decode_json(zstandard.ZstdDecompressor().decompress(payload))
     return documents
 
 
-def array_literal(values: Iterable[int | str | Decimal | date | None]) -> str | None:
-    """A PostgreSQL array of numbers, hex digits or dates as text; None, which adds no value to any row, if it has none.
-
-    Texts of those kinds need no quoting, and one text is far cheaper to send than a list of values.
-    """
-    texts = ["NULL" if value is None else str(value) for value in values]
-    if all(text == "NULL" for text in texts):
-        return None
-    return "{" + ",".join(texts) + "}"
+def stored_events(keys: Iterable[bytes]) -> dict[bytes, StoredEvent]:
+    """Of events that were sent and not written those that are there, by the key that was sent."""
+    sent = list(keys)
+    found = run_statement(
+        "known_events", {"key": uuid_array(sent), "identity": uuid_array([stored_identity(key) for key in sent])}
+    )
+    return {key.bytes: StoredEvent(*rest) for key, *rest in found}
 
 
-def _columns(prepared: Sequence[PreparedEvent], series: Mapping[SeriesKey, int]) -> dict[str, str | None]:
-    columns = {
-        "identity": array_literal(each.identity.hex() for each in prepared),
-        "body": array_literal(each.body for each in prepared),
-        "key": array_literal(each.key.hex() for each in prepared),
-        "occurred_at": array_literal(each.occurred_at.isoformat() for each in prepared),
-        "day": array_literal(each.day for each in prepared),
-        "series_id": array_literal(series[each.series] for each in prepared),
-        "position": array_literal(range(len(prepared))),
-        "cost_state": array_literal(each.cost_state.value for each in prepared),
-    }
-    for pool in POOLS:
-        columns[pool] = array_literal(each.pools.get(pool) for each in prepared)
-    for value in VALUES:
-        columns[value] = array_literal(each.values.get(value) for each in prepared)
+def _measured(prepared: PreparedEvents) -> dict[str, str]:
+    """The columns of measures and costs that any event has."""
+    columns: dict[str, str] = {}
+    for names, rows in ((POOLS, prepared.pools), (VALUES, prepared.values)):
+        used = set().union(*rows)
+        for name in names:
+            if name in used:
+                values = [row.get(name) for row in rows]
+                columns[name] = number_array(values) if names is POOLS else array_literal(values) or "{}"  # type: ignore[arg-type]
+    used = set().union(*prepared.costs)
     for part in COST_PARTS:
-        columns[f"{part}_cost"] = array_literal(each.costs.get(part) for each in prepared)
+        if part in used:
+            columns[f"{part}_cost"] = array_literal([row.get(part) for row in prepared.costs]) or "{}"
     return columns
 
 
-def _kept(prepared: Sequence[PreparedEvent]) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def _statement(columns: tuple[str, ...], any_claim: bool, all_claim: bool, keeps: bool) -> str:
+    """ingest.sql for requests of which some or all events claim their ids, and only these columns are filled."""
+    parts = [
+        *(_STRICT_PARTS if any_claim else ()),
+        *(() if all_claim else ("ingest_unclaimed",)),
+        *(("ingest_strict_rest",) if any_claim and not all_claim else ()),
+        *(("ingest_stats",) if keeps else ()),
+    ]
+    return (
+        statement("ingest", tuple(parts))
+        .replace("<<arrays>>", "".join(f", %({name})s::{_TYPES[name]}[]" for name in columns))
+        .replace("<<names>>", "".join(f", {name}" for name in columns))
+        .replace("<<all_names>>", "".join(f", {name}" for name in _TYPES))
+        .replace("<<sums>>", "".join(f", coalesce(sum({name}), 0)" if name in columns else ", 0" for name in _TYPES))
+    )
+
+
+def _kept(prepared: PreparedEvents) -> dict[str, Any]:
     """What is kept beside sums, one row per event and property; no columns at all when there are no rows."""
-    rows: list[tuple[int, int, Decimal | None, bool, str | None]] = []
+    if not prepared.kept:
+        return {}
     names: dict[str, int] = {}
-    for position, each in enumerate(prepared):
-        for name, value in each.stats.items():
-            rows.append((position, names.setdefault(name, len(names) + 1), value, name in each.needs.kept, None))
-        for name, digest in each.uniques.items():
-            rows.append((position, names.setdefault(name, len(names) + 1), None, False, digest.hex()))
-    if not rows:
-        return {}
     return {
+        "kept_name": number_array([names.setdefault(each.property, len(names) + 1) for each in prepared.kept]),
         "kept_names": list(names),
-        "kept_position": array_literal(row[0] for row in rows),
-        "kept_name": array_literal(row[1] for row in rows),
-        "kept_value": array_literal(row[2] for row in rows),
-        "kept_single": array_literal(int(row[3]) for row in rows),
-        "kept_hash": array_literal(row[4] for row in rows),
+        "kept_position": number_array([each.position for each in prepared.kept]),
+        "kept_value": array_literal(each.value for each in prepared.kept),
+        "kept_single": number_array([int(each.single) for each in prepared.kept]),
+        "kept_hash": array_literal(None if each.hash is None else each.hash.hex() for each in prepared.kept),
     }
-
-
-def _stored_bodies(identities: Iterable[bytes]) -> dict[bytes, int]:
-    wanted = [identity.hex() for identity in identities]
-    if not wanted:
-        return {}
-    found = EventIdentity.objects.filter(pk__in=wanted).values_list("identity", "body")
-    return {identity.bytes: body for identity, body in found}

@@ -2,7 +2,7 @@
 
 from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
-from metering.models.event import Event, EventBatch, EventIdentity
+from metering.models.event import Event, EventBatch, EventIdentity, UnclaimedEvents
 from metering.models.event_type import EventType
 from metering.models.meter import Meter
 from metering.models.rejected_event import RejectedEvent
@@ -26,6 +26,7 @@ __all__ = [
     "RejectedEvent",
     "Series",
     "TimezoneChange",
+    "UnclaimedEvents",
     "UsageAmountDay",
     "UsageDay",
     "UsageDelta",

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from amberflow.model_fields import AmountField, CostField
@@ -50,6 +51,9 @@ class Event(models.Model):
         EventBatch, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     position = models.IntegerField(help_text="In the batch, from 0.")
+    body = models.BigIntegerField(
+        null=True, help_text="Hash of the content as it was sent: the same id with another content is a conflict."
+    )
     cost_state = models.SmallIntegerField(choices=CostState)
 
     class Meta:
@@ -75,10 +79,12 @@ for _column in COST_COLUMNS:
 
 
 class EventIdentity(models.Model):
-    """Each event id that was ever accepted, whatever its time: what makes a retry count once."""
+    """An event id that was accepted, whatever its time: what makes an id count once under all times.
 
-    identity = models.UUIDField(primary_key=True, help_text="Hash of customer, source and event id.")
-    body = models.BigIntegerField(help_text="Hash of the content: the same id with another content is a conflict.")
+    Written with the event in small requests and for events without a time, by the audit for the others.
+    """
+
+    identity = models.UUIDField(primary_key=True, help_text="12 bytes of the hash of customer, source and event id.")
     key = models.UUIDField(help_text="Of the event.")
 
     class Meta:
@@ -86,3 +92,16 @@ class EventIdentity(models.Model):
 
     def __str__(self) -> str:
         return str(self.identity)
+
+
+class UnclaimedEvents(models.Model):
+    """The events of one request whose ids are not claimed yet for all times; taken away by the audit."""
+
+    received_at = models.DateTimeField()
+    keys = ArrayField(models.UUIDField())
+
+    class Meta:
+        verbose_name_plural = "unclaimed events"
+
+    def __str__(self) -> str:
+        return f"{len(self.keys)} events"

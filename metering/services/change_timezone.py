@@ -12,10 +12,10 @@ from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
+from metering.arrays import array_literal
 from metering.calendar import calendar_of
 from metering.database import run_statement
 from metering.ingest.identity import key_bound
-from metering.ingest.write import array_literal
 from metering.models import Event, Series, TimezoneChange
 from metering.services.rebuild_usage import rebuild_usage
 

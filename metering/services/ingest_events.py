@@ -1,20 +1,24 @@
 """Takes usage in: the one way by which events become usage, whatever route they came by."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from customers.models import ApiKey
+from metering.aggregations import EPOCH
 from metering.costbook.book import current_book
 from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.dialects import native
-from metering.ingest.prepare import PreparedEvent, prepare_event
+from metering.ingest.identity import same_content
+from metering.ingest.prepare import Preparation, PreparedEvents, prepare_events
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult
-from metering.ingest.write import Outcome, OutdatedError, write_events
+from metering.ingest.write import Outcome, OutdatedError, stored_events, unpack, write_events
+from metering.models import EventBatch
 from metering.services.partitions import ensure_event_partitions
 
 CONFLICT = EventError(
@@ -23,6 +27,15 @@ CONFLICT = EventError(
     "An event with this id was accepted with another content; it still counts and this one doesn't. "
     "Send what is new under a new id.",
 )
+
+
+class _UndoneError(Exception):
+    """Rolls back what was written of a request that is all or nothing."""
+
+    def __init__(self, result: IngestResult, refused: list[Rejection]) -> None:
+        super().__init__()
+        self.result = result
+        self.refused = refused
 
 
 def ingest_events(
@@ -34,64 +47,118 @@ def ingest_events(
     received_at: datetime,
     keep_rejected: bool = True,
     strict: bool = False,
+    all_or_nothing: bool = False,
 ) -> IngestResult:
     """Count the events that are new, once each, and keep those that can't be taken, with the reason.
 
     `source` names the route (native, openmeter, import); `rejections` are the events that it could not read, at their
     positions in the request, `events` fill the others in order. When this returns everything is committed, unless the
     caller has a transaction of its own.
+
+    With `strict`, as always in small requests, an id is claimed for all times at once: the same one under another time
+    is refused here. Otherwise, which is far cheaper in large ones, under its own time only; the audit finds it under
+    other times before anything is final. With `all_or_nothing` none is counted if one is a duplicate, or can't be taken
+    for what its client sent; what is wrong is kept all the same.
     """
+    strict = strict or len(events) < settings.INGEST_STRICT_BELOW
+    api_key_id = None if api_key is None else api_key.pk
     generation = current_generation()
     while True:
-        outcomes = _prepare(events, received_at, generation)
-        prepared = [each for each in outcomes if isinstance(each, PreparedEvent)]
-        series = find_series(each.series for each in prepared)
-        ensure_event_partitions(months={each.occurred_at.date() for each in prepared})
-        api_key_id = None if api_key is None else api_key.pk
+        found = _prepare(events, received_at, generation)
+        prepared = found.prepared
+        series = find_series(prepared.series)
+        ensure_event_partitions(months=_months(prepared.microseconds))
         try:
             with transaction.atomic():
-                written = iter(
-                    write_events(
+                fresh: set[bytes] = set()
+                if prepared.keys:
+                    fresh = write_events(
                         prepared,
                         series=series,
                         source=source,
                         api_key_id=api_key_id,
                         received_at=received_at,
                         generation=generation,
+                        strict=strict,
                     )
-                )
-                statuses = [next(written) if isinstance(outcome, PreparedEvent) else outcome for outcome in outcomes]
-                result, refused = _result(events, statuses, rejections)
-                if keep_rejected:
+                result, refused = _result(events, _statuses(found, fresh), rejections)
+                if all_or_nothing and not result.is_whole:
+                    raise _UndoneError(result.undone(), refused)
+                if keep_rejected and refused:
                     keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
             return result
+        except _UndoneError as undone:
+            if keep_rejected:
+                keep_rejections(undone.refused, source=source, api_key_id=api_key_id, received_at=received_at)
+            return undone.result
         except OutdatedError:
             # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
             generation = current_generation(afresh=True)
 
 
-def _prepare(
-    events: Sequence[CanonicalEvent], received_at: datetime, generation: int
-) -> list[PreparedEvent | EventError]:
-    customers = find_customers((event.customer for event in events), generation=generation)
-    types = find_types((event.type for event in events), generation=generation)
-    book = current_book()
-    now = timezone.now()
-    outcomes: list[PreparedEvent | EventError] = []
-    for event in events:
-        try:
-            outcomes.append(
-                prepare_event(
-                    event,
-                    customer=customers.get(event.customer),
-                    event_type=types.get(event.type),
-                    book=book,
-                    received_at=received_at,
-                    now=now,
-                )
-            )
-        except EventError as error:
-            outcomes.append(error)
+def _months(instants: Sequence[int]) -> set[date]:
+    """The months (UTC) of instants in microseconds since 1970."""
+    ends = {_month(each) for each in (min(instants), max(instants))} if instants else set()
+    return ends if len(ends) < 2 else {_month(each) for each in instants}
+
+
+def _month(instant: int) -> date:
+    return (EPOCH + timedelta(microseconds=instant)).date().replace(day=1)
+
+
+def _prepare(events: Sequence[CanonicalEvent], received_at: datetime, generation: int) -> Preparation:
+    return prepare_events(
+        events,
+        customers=find_customers({event.customer for event in events}, generation=generation),
+        types=find_types({event.type for event in events}, generation=generation),
+        book=current_book(),
+        received_at=received_at,
+        now=timezone.now(),
+    )
+
+
+def _statuses(found: Preparation, fresh: set[bytes]) -> list[Outcome | EventError]:
+    """What became of each event of the request."""
+    prepared = found.prepared
+    if len(fresh) == len(found.outcomes):
+        return [Outcome.ACCEPTED] * len(found.outcomes)
+    known = _compare_known(prepared, fresh)
+    statuses: list[Outcome | EventError] = []
+    for index, outcome in enumerate(found.outcomes):
+        if isinstance(outcome, EventError):
+            statuses.append(outcome)
+        elif index in found.repeats:
+            event, kind = found.repeats[index]
+            same = same_content(prepared.events[outcome], event, type_codes=(prepared.types[outcome].code, kind.code))
+            statuses.append(known.get(outcome, Outcome.DUPLICATE) if same else Outcome.CONFLICT)
+        else:
+            statuses.append(known.get(outcome, Outcome.ACCEPTED))
+    return statuses
+
+
+def _compare_known(prepared: PreparedEvents, fresh: set[bytes]) -> dict[int, Outcome]:
+    """For the positions that were not written: whether what is stored says the same."""
+    positions = [position for position, key in enumerate(prepared.keys) if key not in fresh]
+    if not positions:
+        return {}
+    stored = stored_events([prepared.keys[position] for position in positions])
+    outcomes = {}
+    doubtful: dict[int, list[int]] = {}
+    for position in positions:
+        known = stored[prepared.keys[position]]
+        if known.body == prepared.bodies[position]:
+            outcomes[position] = Outcome.DUPLICATE
+        else:
+            doubtful.setdefault(known.batch_id, []).append(position)
+    for batch_id, members in doubtful.items():
+        documents = unpack(bytes(EventBatch.objects.get(pk=batch_id).payload))
+        codes = find_types({str(each["type"]) for each in documents}, generation=current_generation())
+        for position in members:
+            document = documents[stored[prepared.keys[position]].position]
+            (event,) = native.decode_items([document]).events
+            code = codes[event.type].code if event.type in codes else event.type
+            same = same_content(prepared.events[position], event, type_codes=(prepared.types[position].code, code))
+            outcomes[position] = Outcome.DUPLICATE if same else Outcome.CONFLICT
     return outcomes
 
 

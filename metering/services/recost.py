@@ -6,10 +6,11 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
+from metering.arrays import array_literal
 from metering.costbook.book import CostBook, current_book, forget_book
 from metering.database import run_statement
 from metering.ingest.prepare import call_model
-from metering.ingest.write import array_literal, unpack
+from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, POOLS
 from metering.models import Event, EventBatch
 from metering.models.event import CostState

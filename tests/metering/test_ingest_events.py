@@ -320,7 +320,7 @@ def test_events_can_be_paged_and_read_as_they_were_sent(acme, llm_call):
         "source": "app",
         "customer": "acme",
         "type": "llm_call",
-        "time": "2026-03-10T12:04:00+00:00",
+        "time": "2026-03-10T12:04:00Z",
         "properties": {"model": "in-house", "input_tokens": 100, "output_tokens": 20, "note": "n4"},
     }
     assert events_of(**span, series_ids=[newest[0].series_id], limit=9) == [*newest, *rest]

@@ -18,12 +18,13 @@ from metering.ingest.canonical import (
     EventError,
     check_text,
     decode_json,
+    read_epoch,
     read_text,
     require_object,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import NATIVE_FIELDS, read_epoch, read_redacted, read_utc
+from metering.ingest.items import NATIVE_FIELDS, read_redacted, read_utc
 from metering.ingest.redact import redact
 from metering.ingest.results import IngestResult
 
@@ -62,7 +63,7 @@ class AgentCogsDialect(Dialect):
             shared = redact({name: value for name, value in run.items() if name not in _READ | NATIVE_FIELDS})
             models = _models(run)
         except EventError as error:
-            raise BodyError(error.message) from None
+            raise BodyError(error.message, code=error.code, field=error.field) from None
         batch = DecodedBatch()
         for index, (event_id, properties) in enumerate(_per_model(run_id, run, models)):
             form = {

@@ -17,7 +17,8 @@ from metering.ingest.canonical import (
     read_text,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, first_of, read_array, read_redacted, read_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -50,7 +51,7 @@ class FlexpriceDialect(Dialect):
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         items = read_array(request.body, "events") if _is_bulk(request) else [decode_json(request.body)]
-        return decode_each(items, _event, source=self.name, names=NAMES)
+        return native.decode_each(items, _event, as_native(self.name, NAMES))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:

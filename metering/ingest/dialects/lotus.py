@@ -6,7 +6,8 @@ from typing import Any
 from amberflow.api import Problem
 from metering.ingest.canonical import TYPE_LENGTH, CanonicalEvent, DecodedBatch, decode_json, read_text, split_batch
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, read_redacted, read_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, read_redacted, read_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -33,7 +34,7 @@ class LotusDialect(Dialect):
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         items = split_batch(decode_json(request.body), wrapper="batch")
-        return decode_each(items, _event, source=self.name, names=NAMES)
+        return native.decode_each(items, _event, as_native(self.name, NAMES))
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
         failed: dict[str, str] = {}

@@ -14,7 +14,8 @@ from metering.ingest.canonical import (
     read_text,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, read_redacted, read_required_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, read_redacted, read_required_utc
 from metering.ingest.results import IngestResult
 
 MAX_EVENTS = 100
@@ -44,7 +45,7 @@ class MetronomeDialect(Dialect):
         items = decode_json(request.body)
         if not isinstance(items, list) or len(items) > MAX_EVENTS:
             raise BodyError(f"The body must be an array of at most {MAX_EVENTS} events.")
-        return decode_each(items, _event, source=self.name, names=NAMES)
+        return native.decode_each(items, _event, as_native(self.name, NAMES))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:

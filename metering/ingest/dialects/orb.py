@@ -12,7 +12,8 @@ import msgspec
 from amberflow.api import Problem
 from metering.ingest.canonical import TYPE_LENGTH, CanonicalEvent, DecodedBatch, read_text
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, first_of, read_array, read_redacted, read_required_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_required_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -57,7 +58,9 @@ class OrbDialect(Dialect):
     def decode(self, request: UsageRequest) -> DecodedBatch:
         backfill = request.query.get("backfill_id", "")
         extra = {"backfill_id": backfill} if backfill else {}
-        return decode_each(read_array(request.body, "events"), partial(_event, extra), source=self.name, names=NAMES)
+        return native.decode_each(
+            read_array(request.body, "events"), partial(_event, extra), as_native(self.name, NAMES)
+        )
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:

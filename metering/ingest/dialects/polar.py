@@ -19,7 +19,8 @@ from metering.ingest.canonical import (
     read_text,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, first_of, read_array, read_redacted, read_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -46,7 +47,7 @@ class PolarDialect(Dialect):
     schema = {"exclude": True}
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
-        return decode_each(read_array(request.body, "events"), _event, source=self.name, names=NAMES)
+        return native.decode_each(read_array(request.body, "events"), _event, as_native(self.name, NAMES))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:

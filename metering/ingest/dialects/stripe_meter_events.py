@@ -6,7 +6,7 @@ customer is one of Stripe's ids or, as everywhere, an external id.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,12 +20,14 @@ from metering.ingest.canonical import (
     DecodedBatch,
     EventError,
     decode_json,
+    read_epoch,
     read_optional_text,
     read_properties,
     read_text,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
-from metering.ingest.items import decode_each, read_array, read_epoch, read_utc
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, read_array, read_utc
 from metering.ingest.redact import redact
 from metering.ingest.results import IngestResult
 
@@ -55,7 +57,7 @@ class StripeDialect(Dialect):
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         item = decode_json(request.body) if _is_v2(request) else _form(request.body)
-        return decode_each([item], partial(_event, request), source=SOURCE, names=NAMES)
+        return native.decode_each([item], partial(_event, request), as_native(SOURCE, NAMES))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -69,11 +71,10 @@ class StripeDialect(Dialect):
         if result.events[0].is_known and item.get("identifier"):
             message = f"An event already exists with identifier {event.event_id}."
             return self.problem(request, Problem(400, "duplicate_meter_event", message, "identifier"))
-        now = datetime.now(UTC)
-        instant = now if event.occurred_at is None else event.occurred_at
+        instant = request.received_at if event.occurred_at is None else event.occurred_at
         document = {
             "object": "v2.billing.meter_event" if _is_v2(request) else "billing.meter_event",
-            "created": _written(now, request),
+            "created": _written(request.received_at, request),
             "event_name": event.type,
             "identifier": event.event_id,
             "livemode": True,
@@ -101,7 +102,7 @@ class StripeStreamDialect(Dialect):
             raise BodyError(f"events holds {len(items)} events; at most {MAX_STREAMED} are taken at once.")
         # The key of the request marks a retry of all of them, so it can't be the id of one.
         plain = UsageRequest(request.path)
-        return decode_each(items, partial(_event, plain), source=SOURCE, names=NAMES)
+        return native.decode_each(items, partial(_event, plain), as_native(SOURCE, NAMES))
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
         return json_answer({})

@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 from metering.ingest.canonical import (
+    EPOCH,
     ID_LENGTH,
     TYPE_LENGTH,
     CanonicalEvent,
     DecodedBatch,
     EventError,
     check_text,
+    read_call_id,
 )
 from metering.ingest.dialects import native
-from metering.ingest.items import EPOCH
 from metering.ingest.otlp.attributes import (
     CUSTOMER,
     EVENT_TYPE,
@@ -121,7 +122,7 @@ def _event(span: Span, form: Mapping[str, Any]) -> CanonicalEvent:
         type=check_text(form["type"], EVENT_TYPE, max_length=TYPE_LENGTH),
         occurred_at=EPOCH + timedelta(microseconds=span.ended_ns // 1000),
         properties=form["properties"],
-        call_id=form["call_id"][:ID_LENGTH],
+        call_id=read_call_id(form["call_id"]),
     )
 
 

@@ -27,7 +27,7 @@ def test_one_event(send, stored, key):
         "source": "flexprice",
         "customer": "acme",
         "type": "api_request",
-        "time": "2026-01-31T23:59:59.500000+00:00",
+        "time": "2026-01-31T23:59:59.500000Z",
         "properties": {"source": "gateway", "value": "12.5", "region": "eu"},
     }
 

@@ -21,7 +21,7 @@ METRONOME = {
     "transaction_id": "m1",
     "customer_id": "acme",
     "event_type": "api_request",
-    "timestamp": "2026-01-31T23:59:59+00:00",
+    "timestamp": "2026-01-31T23:59:59Z",
     "properties": {"value": "12.5", "region": "eu"},
 }
 RUN = {
@@ -74,7 +74,7 @@ def test_orb_takes_a_batch_and_says_what_is_new(send, stored):
         "source": "orb",
         "customer": "acme",
         "type": "api_request",
-        "time": "2026-01-31T23:59:59+00:00",
+        "time": "2026-01-31T23:59:59Z",
         "properties": {"value": Decimal("0.5"), "region": "eu"},
     }
     assert stored()["o2"]["properties"]["backfill_id"] == "b1"
@@ -83,7 +83,7 @@ def test_orb_takes_a_batch_and_says_what_is_new(send, stored):
 
 def test_orb_times_without_an_offset_are_utc(send, stored):
     send(PATH, {"events": [{**ORB, "timestamp": "2026-01-31T23:59:59"}]})
-    assert stored()["o1"]["time"] == "2026-01-31T23:59:59+00:00"
+    assert stored()["o1"]["time"] == "2026-01-31T23:59:59Z"
 
 
 def test_orb_counts_nothing_of_a_batch_with_a_bad_event(send):
@@ -166,7 +166,7 @@ def test_a_run_becomes_an_event_per_model(send, stored):
         "source": "agentcogs",
         "customer": "acme",
         "type": "llm_call",
-        "time": "2026-01-31T23:59:59+00:00",
+        "time": "2026-01-31T23:59:59Z",
         "properties": shared | tokens,
     }
     assert stored().keys() == {"run-1:gpt-4o", "run-1:claude-sonnet-4-5"}
@@ -182,8 +182,8 @@ def test_a_run_without_models_is_kept_as_a_call_without_a_model(send, stored):
     [
         ({"customer_id": None}, "customer_id is missing"),
         ({"run_id": ""}, "run_id is missing"),
-        ({"ts": "soon"}, "ts 'soon' is not a number of seconds"),
-        ({"ts": 1769903999000}, "ts '1769903999000' is not a number of seconds"),
+        ({"ts": "soon"}, "ts 'soon' is no instant"),
+        ({"ts": 1769903999000}, "ts '1769903999000' is no instant"),
         ({"models": [1]}, "models must be an object"),
         ({"models": {"gpt-4o": 5}}, "models must hold an object of tokens for 'gpt-4o'"),
     ],

@@ -11,7 +11,7 @@ EVENT = {
     "event_name": "api_request",
     "customer_id": "acme",
     "idempotency_id": "l1",
-    "time_created": "2026-01-31T23:59:59+00:00",
+    "time_created": "2026-01-31T23:59:59Z",
     "properties": {"value": 3, "region": "eu"},
 }
 ANOTHER = {**EVENT, "idempotency_id": "l2"}
@@ -22,7 +22,7 @@ ANOTHER = {**EVENT, "idempotency_id": "l2"}
 def test_an_event_comes_alone_in_an_array_or_in_a_batch(send, stored, key, path, wrap):
     response = send(path, wrap(EVENT), headers={"X-API-KEY": key[1]})
     assert (response.status_code, response.content) == (201, b'{"success":"all"}')
-    assert stored()["l1"]["time"] == "2026-01-31T23:59:59+00:00"
+    assert stored()["l1"]["time"] == "2026-01-31T23:59:59Z"
 
 
 def test_a_repeat_is_a_failure_as_in_lotus(send):

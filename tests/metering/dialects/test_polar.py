@@ -39,7 +39,7 @@ def test_a_call_with_its_cost(send, stored):
         "source": "polar",
         "customer": "acme",
         "type": "llm_call",
-        "time": "2026-01-31T23:59:59+00:00",
+        "time": "2026-01-31T23:59:59Z",
         "properties": {
             "parent_id": "p0",
             "route": "chat",

@@ -1,0 +1,1 @@
+        , %(claims)s::smallint[], %(identity)s::uuid[]

@@ -1,0 +1,1 @@
+    WHERE claims = 0 OR key IN (SELECT key FROM claimed)

@@ -1,0 +1,1 @@
+    WHERE key IN (SELECT key FROM sent WHERE claims = 0)
