@@ -53,7 +53,9 @@ SAMPLES = [
                  "payload": {"stripe_customer_id": "acme", "value": "1", "model": "a/b", "token_type": "input"}}]},
     [{"transaction_id": "m", "customer_id": "acme", "event_type": "a", "timestamp": "2026-01-31T23:59:59Z"}],
     {"run_id": "r", "customer_id": "acme", "ts": 5, "models": {"m": {"input_tokens": 1, "usd": 0.5}}},
-    {"event_name": "a", "customer_id": "acme", "event_id": "e", "payload": {"stripe_customer_id": "acme"}},
+    {"event_name": "a", "customer_id": "acme", "event_id": "e", "payload": {"stripe_customer_id": "acme"},
+     "model_id": "openai/gpt-4o", "subscriptionId": "acme", "trackingId": "t", "unitUsageRecords": [
+        {"unitType": "a", "usageRecords": [{"recordDate": "2026-01-31", "amount": 5}]}]},
 ]  # fmt: skip
 
 
