@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from amberflow.health import livez, readyz
+from amberflow.root import root
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("", root),
     path("livez", livez),
     path("readyz", readyz),
     path("admin/", admin.site.urls),

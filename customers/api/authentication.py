@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from amberflow.api import AUTHENTICATE, ProblemError
 from customers.models import ApiKey
 from customers.services.api_keys import find_api_key
+from customers.services.session_keys import PREFIX as SESSION_PREFIX
+from customers.services.session_keys import SessionExpiredError, find_session_key
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -22,7 +24,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         plaintext = sent_key(request.headers)
         if not plaintext:
             return None
-        key = find_api_key(plaintext=plaintext)
+        try:
+            is_session = plaintext.startswith(SESSION_PREFIX)
+            key = find_session_key(token=plaintext) if is_session else find_api_key(plaintext=plaintext)
+        except SessionExpiredError:
+            raise AuthenticationFailed("The session has ended: open a new one.", code="session_expired") from None
         if key is None:
             raise AuthenticationFailed(
                 "The API key is not known or was revoked: make a new one in the admin under API keys.",

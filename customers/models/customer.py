@@ -41,6 +41,14 @@ class Customer(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stripe_customer_id"],
+                condition=~models.Q(stripe_customer_id=""),
+                name="customers_customer_one_per_stripe_customer",
+                violation_error_message="Another customer has this id at Stripe: usage by it would be ambiguous.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

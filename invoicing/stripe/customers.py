@@ -2,11 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import stripe
 
 from customers.models import Customer
+
+ID_PREFIX = "cus_"
+
+
+def customers_at_stripe(references: Sequence[str]) -> Mapping[str, int]:
+    """Of those ids the ones of customers at Stripe, each with the customer's primary key."""
+    ids = [reference for reference in references if reference.startswith(ID_PREFIX)]
+    return (
+        dict(Customer.objects.filter(stripe_customer_id__in=ids).values_list("stripe_customer_id", "pk")) if ids else {}
+    )
 
 
 def ensure_customer(client: stripe.StripeClient, customer: Customer) -> str:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
@@ -39,7 +38,7 @@ class IngestView(APIView):
         dialect = choose_dialect(self.dialects, asked)
         batch = _decode(dialect, asked)
         if refusal := dialect.refused_as_a_whole(batch):
-            return _http(dialect.problem(asked, refusal))
+            return http_response(dialect.problem(asked, refusal))
         count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
         with admitted():
             result = ingest_events(
@@ -47,11 +46,12 @@ class IngestView(APIView):
                 rejections=batch.rejections,
                 source=dialect.name,
                 api_key=cast(ApiKey, request.auth),
-                received_at=timezone.now(),
+                received_at=asked.received_at,
                 strict=dialect.strict,
+                all_or_nothing=dialect.all_or_nothing,
             )
         note_ingestion(request, dialect=dialect.name, result=result)
-        return _http(dialect.answer(asked, batch, result))
+        return http_response(dialect.answer(asked, batch, result))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
@@ -70,18 +70,23 @@ class IngestView(APIView):
         note_call(request, CallNote(code=problem.code, message=problem.message))
         asked = usage_request(request, self.kwargs, unread=True)
         # Not through Response: it would be rendered again.
-        return cast(Response, _http(choose_dialect(self.dialects, asked).problem(asked, problem)))
+        return cast(Response, http_response(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
-def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = None) -> Any:
-    """The view function for a route that these dialects share; GET is answered as `reads` does."""
-    first = dialects[0]
+def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = None, is_documented: bool = True) -> Any:
+    """The view function for a route that these dialects share; GET is answered as `reads` does. The API's description
+    shows it as the last one's, which gets what no other recognises."""
+    shown = dialects[-1]
 
     # A function of its own for each route: the description is kept on it.
     def post(self: IngestView, request: Request, **captures: str) -> HttpResponse:
         return self.ingest(request, captures)
 
-    documented = extend_schema(**{"operation_id": f"send_{first.name}", **first.schema})(post)
+    others = ", ".join(each.label for each in dialects[:-1])
+    schema = {"operation_id": f"send_{shown.name}", "exclude": not is_documented, **shown.schema}
+    if others and "description" in schema:
+        schema["description"] += f"\n\nUnderstood here too: {others}."
+    documented = extend_schema(**schema)(post)
     own: dict[str, Any] = {"dialects": tuple(dialects), "post": documented}
     if reads is not None:
         own["required_scope"] = reads.required_scope  # type: ignore[attr-defined]
@@ -113,7 +118,7 @@ def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
     try:
         batch = dialect.decode(asked)
     except BodyError as error:
-        raise ProblemError(str(error), code="invalid_body") from None
+        raise ProblemError(str(error), code=error.code, field=error.field) from None
     count = len(batch.events) + len(batch.rejections)
     if count > settings.INGEST_MAX_EVENTS:
         raise TooLargeError(
@@ -122,7 +127,8 @@ def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
     return batch
 
 
-def _http(answer: Answer) -> HttpResponse:
+def http_response(answer: Answer) -> HttpResponse:
+    """What a dialect answers, as Django sends it."""
     response = HttpResponse(answer.content, status=answer.status, headers=dict(answer.headers))
     if answer.status == HTTPStatus.NO_CONTENT:
         del response["Content-Type"]

@@ -1,28 +1,40 @@
-"""The addresses of the routes about usage: in every dialect, its corrections, and what is read."""
+"""The addresses of usage: in every dialect, its corrections, what is read, and what clients of other systems read."""
 
-from typing import Any
+from http import HTTPStatus
+from uuid import UUID
 
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from rest_framework.views import APIView
 
 from metering.api.corrections import BackfillView, CorrectionView, ReplaceEventsView, VoidEventsView
 from metering.api.events_list import EventReads, EventView
 from metering.api.ingest import ingest_view
+from metering.api.lago import LagoEventView, LagoMetricsView, LagoMetricView
 from metering.api.live_tail import TailView
 from metering.api.requests import RequestsView
+from metering.api.stripe_session import MeterEventSessionView
 from metering.api.usage_query import UsageReads
 from metering.ingest.dialects import dialects_by_route
 
+ROOT = ""
 # Where usage is sent to that can also be read there.
 READS: dict[str, type[APIView]] = {"api/v1/usage": UsageReads, "api/v1/events": EventReads}
 
+_routes = dialects_by_route()
+# The root is shared with people's browsers: `amberflow.root` calls it.
+root_view = ingest_view(_routes[ROOT])
+_event, _lago_event = EventView.as_view(), LagoEventView.as_view()
 
-def _ingest_paths() -> list[Any]:
-    return [
-        path(route, ingest_view(dialects, reads=READS.get(route)), name=f"ingest-{dialects[0].name}")
-        for route, dialects in dialects_by_route().items()
-    ]
 
+def event_view(request: HttpRequest, key: UUID) -> HttpResponse:
+    """An event by its key; where there is none, by a transaction id of Lago's that is a UUID too."""
+    response = _event(request, key=key)
+    return _lago_event(request, transaction_id=str(key)) if response.status_code == HTTPStatus.NOT_FOUND else response
+
+
+# What it stands for in the request log and the API's description.
+event_view.cls = EventView  # type: ignore[attr-defined]
 
 urlpatterns = [
     path("api/v1/events/void", VoidEventsView.as_view(), name="api-events-void"),
@@ -30,7 +42,20 @@ urlpatterns = [
     path("api/v1/events/backfill", BackfillView.as_view(), name="api-events-backfill"),
     path("api/v1/corrections/<int:correction_id>", CorrectionView.as_view(), name="api-correction"),
     path("api/v1/events/tail", TailView.as_view(), name="api-tail"),
-    path("api/v1/events/<uuid:key>", EventView.as_view(), name="api-event"),
+    path("api/v1/events/<uuid:key>", event_view, name="api-event"),
     path("api/v1/requests", RequestsView.as_view(), name="api-requests"),
-    *_ingest_paths(),
+    *(
+        path(
+            route,
+            # An address that differs from another only by its last slash is not described twice.
+            ingest_view(dialects, reads=READS.get(route), is_documented=route[:-1] not in _routes),
+            name=f"ingest-{dialects[-1].name}",
+        )
+        for route, dialects in _routes.items()
+        if route != ROOT
+    ),
+    path("api/v1/events/<str:transaction_id>", LagoEventView.as_view(), name="lago-event"),
+    path("v2/billing/meter_event_session", MeterEventSessionView.as_view(), name="meter-event-session"),
+    path("api/v1/billable_metrics", LagoMetricsView.as_view(), name="lago-metrics"),
+    path("api/v1/billable_metrics/<str:code>", LagoMetricView.as_view(), name="lago-metric"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,6 +11,11 @@ import msgspec
 ID_LENGTH = 200
 TYPE_LENGTH = 100
 SOURCE_LENGTH = 200
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Any instant that a datetime can hold has fewer digits, even in milliseconds.
+MAX_EPOCH_DIGITS = 16
+MAX_EPOCH_TEXT = 40
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -27,11 +32,18 @@ def exact_number(text: str) -> Decimal:
 _decoder = msgspec.json.Decoder(float_hook=exact_number)
 
 
-class CanonicalEvent(msgspec.Struct, frozen=True, gc=False, rename={"event_id": "id", "occurred_at": "time"}):
+class CanonicalEvent(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    rename={"event_id": "id", "occurred_at": "time"},
+):
     """One reported fact. `customer` is the customer's external id, `type` an event type's code or alias.
 
     `source` tells apart systems that count their event ids on their own. Without `occurred_at` (UTC) the time
-    of receipt counts. `properties` hold no binary floats and no prompts or completions.
+    of receipt counts. `properties` hold no binary floats and no prompts or completions. `call_id` is the provider's
+    response id, by which a call is recognised that two systems report; it does not decide whether the event is new.
 
     As JSON it is an event in the native wire format.
     """
@@ -42,10 +54,11 @@ class CanonicalEvent(msgspec.Struct, frozen=True, gc=False, rename={"event_id": 
     type: str
     occurred_at: datetime | None
     properties: dict[str, Any]
+    call_id: str = ""
 
     def document(self) -> dict[str, Any]:
         """The event in the native wire format, for storage; decodes to an equal event."""
-        return {
+        document = {
             "id": self.event_id,
             "source": self.source,
             "customer": self.customer,
@@ -53,6 +66,9 @@ class CanonicalEvent(msgspec.Struct, frozen=True, gc=False, rename={"event_id": 
             "time": None if self.occurred_at is None else self.occurred_at.isoformat(),
             "properties": self.properties,
         }
+        if self.call_id:
+            document["call_id"] = self.call_id
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,11 @@ class EventError(Exception):
 
 class BodyError(Exception):
     """A request's body can't be read at all. The message says where and what was expected."""
+
+    def __init__(self, message: str, *, code: str = "invalid_body", field: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
 
 
 @dataclass(slots=True)
@@ -131,6 +152,11 @@ def plain_text(value: Any, name: str, *, max_length: int = ID_LENGTH) -> str:
     return check_text(value, name, max_length=max_length)
 
 
+def read_optional_text(item: Mapping[str, Any], name: str, *, max_length: int = ID_LENGTH) -> str:
+    """The text of that name, empty without one. Raises EventError."""
+    return "" if item.get(name) in (None, "") else read_text(item, name, max_length=max_length)
+
+
 def check_text(value: Any, name: str, *, max_length: int) -> str:
     """The value if it is a text that can be stored and compared. Raises EventError."""
     if not isinstance(value, str):
@@ -162,6 +188,32 @@ def read_time(value: Any, name: str) -> datetime | None:
         name,
         f"{name} {str(value)[:60]!r} is not an instant with an offset; write it like 2026-01-31T23:59:59.5Z.",
     )
+
+
+def read_epoch(value: Any, name: str, *, per_second: int = 1) -> datetime | None:
+    """An instant in UTC given as seconds since 1970 (or `per_second` parts of one), a number or a text; exact to the
+    microsecond, further digits cut off. None stays None. Raises EventError."""
+    if value is None:
+        return None
+    try:
+        # Few digits are enough for every date, and keep the arithmetic exact.
+        is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+        count = Decimal(value) if is_number or (isinstance(value, str) and len(value) <= MAX_EPOCH_TEXT) else None
+        if count is not None and count.is_finite() and abs(count.adjusted()) < MAX_EPOCH_DIGITS:
+            return EPOCH + timedelta(microseconds=int(count * (1_000_000 // per_second)))
+    except (InvalidOperation, OverflowError):
+        pass
+    parts = {1: "seconds", 1000: "milliseconds"}[per_second]
+    raise EventError(
+        "invalid_time",
+        name,
+        f"{name} {str(value)[:60]!r} is no instant: send {parts} since 1970-01-01 UTC, as a number.",
+    )
+
+
+def read_call_id(value: Any) -> str:
+    """The provider's response id if that is what the value is, else empty: it is worth having, but not a condition."""
+    return value if isinstance(value, str) and len(value) <= ID_LENGTH and "\0" not in value else ""
 
 
 def read_properties(value: Any, name: str) -> dict[str, Any]:

@@ -7,9 +7,11 @@ dialect, `metering.services.ingest_events` takes the events in, and `metering.ap
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
+from django.utils import timezone
 
 from amberflow.api import PROBLEM_CONTENT_TYPE, Problem
 from metering.ingest.canonical import DecodedBatch
@@ -21,7 +23,8 @@ _JSON = "application/json"
 @dataclass(frozen=True, slots=True)
 class UsageRequest:
     """A request as a dialect sees it: decompressed `body`, lower-case `content_type` without parameters, `query` with
-    the last value of each name, `headers` by lower-case name, `captures` what the route caught from the path."""
+    the last value of each name, `headers` by lower-case name, `captures` what the route caught from the path,
+    `received_at` the instant at which events without a time of their own count."""
 
     path: str
     body: bytes = b""
@@ -29,6 +32,7 @@ class UsageRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, str] = field(default_factory=dict)
+    received_at: datetime = field(default_factory=timezone.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,9 @@ class Dialect(ABC):
     # Events are refused when an id comes again under another time, at once instead of by the audit. Needed where a
     # retry carries another time, or none.
     strict: ClassVar[bool] = False
+    # A request counts as a whole or not at all: a duplicate or an event that its client must correct undoes the others.
+    # Those that only wait for a customer or an event type do not.
+    all_or_nothing: ClassVar[bool] = False
     # What `drf_spectacular.utils.extend_schema` is told.
     schema: ClassVar[Mapping[str, Any]] = {}
 

@@ -19,6 +19,7 @@ from customers.models import Customer
 from metering.aggregations import EPOCH, microseconds
 from metering.calendar import Calendar, calendars
 from metering.ingest.canonical import EventError
+from metering.ingest.customer_names import find_named
 from metering.ingest.limits import lock_series_of, refused_series
 from metering.ingest.series_key import SeriesKey, dimensions_of, series_digest
 from metering.models import EventType, IngestionChange, Series
@@ -97,7 +98,8 @@ def current_generation(*, afresh: bool = False) -> int:
 
 
 def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
-    """The customers of those external ids; unknown ids are left out. Two queries at most."""
+    """The customers of those external ids, or of other names that apps know (`metering.ingest.customer_names`); unknown
+    ones are left out. Few queries, however many."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
@@ -118,9 +120,13 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
-    rows = list(
-        Customer.objects.filter(external_id__in=references).values_list("external_id", "id", "timezone", "archived_at")
-    )
+    fields = ("external_id", "id", "timezone", "archived_at")
+    rows = list(Customer.objects.filter(external_id__in=references).values_list(*fields))
+    known = {reference for reference, *_ in rows}
+    named = find_named([reference for reference in references if reference not in known])
+    if named:
+        others = {row[1]: row[1:] for row in Customer.objects.filter(pk__in=named.values()).values_list(*fields)}
+        rows += [(reference, *others[pk]) for reference, pk in named.items()]
     days = calendars((pk, timezone) for _, pk, timezone, _ in rows)
     return {reference: KnownCustomer(pk, days[pk], gone is not None) for reference, pk, _, gone in rows}
 

@@ -30,6 +30,15 @@ CONFLICT = EventError(
 )
 
 
+class _UndoneError(Exception):
+    """Rolls back what was written of a request that is all or nothing."""
+
+    def __init__(self, result: IngestResult, refused: list[Rejection]) -> None:
+        super().__init__()
+        self.result = result
+        self.refused = refused
+
+
 def ingest_events(
     *,
     events: Sequence[CanonicalEvent],
@@ -39,6 +48,7 @@ def ingest_events(
     received_at: datetime,
     keep_rejected: bool = True,
     strict: bool = False,
+    all_or_nothing: bool = False,
 ) -> IngestResult:
     """Count the events that are new, once each, and keep those that can't be taken, with the reason.
 
@@ -48,7 +58,8 @@ def ingest_events(
 
     With `strict`, as always in small requests, an id is claimed for all times at once: the same one under another time
     is refused here. Otherwise, which is far cheaper in large ones, under its own time only; the audit finds it under
-    other times before anything is final.
+    other times before anything is final. With `all_or_nothing` none is counted if one is a duplicate, or can't be taken
+    for what its client sent; what is wrong is kept all the same.
     """
     strict = strict or len(events) < settings.INGEST_STRICT_BELOW
     api_key_id = None if api_key is None else api_key.pk
@@ -74,9 +85,15 @@ def ingest_events(
                         strict=strict,
                     )
                 result, refused = _result(events, _statuses(found, fresh), rejections)
+                if all_or_nothing and not result.is_whole:
+                    raise _UndoneError(result.undone(), refused)
                 if keep_rejected and refused:
                     keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
             return result
+        except _UndoneError as undone:
+            if keep_rejected:
+                keep_rejections(undone.refused, source=source, api_key_id=api_key_id, received_at=received_at)
+            return undone.result
         except OutdatedError:
             # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
             generation = current_generation(afresh=True)

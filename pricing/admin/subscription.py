@@ -31,7 +31,7 @@ FIXED_ONCE_MADE = ["customer", "plan_version", "billing_cycle", "interval", "int
 class SubscriptionForm(CheckedForm):
     class Meta:
         model = Subscription
-        fields = [*FIXED_ONCE_MADE, "name", "ends_on", "trial_ends_on", "auto_finalize"]
+        fields = [*FIXED_ONCE_MADE, "name", "external_id", "ends_on", "trial_ends_on", "auto_finalize"]
 
     def check(self, instance: Any) -> None:
         check_subscription(subscription=instance)
@@ -49,13 +49,23 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
         "auto_finalize",
     ]
     list_select_related = ["customer", "plan_version__plan"]
-    search_fields = ["=customer__external_id", "customer__name__istartswith", "=plan_version__plan__code"]
-    search_help_text = "Customer's external id or plan's code (whole), or the beginning of the customer's name"
+    search_fields = [
+        "=external_id",
+        "=customer__external_id",
+        "customer__name__istartswith",
+        "=plan_version__plan__code",
+    ]
+    search_help_text = (
+        "External id of subscription or customer, or plan's code (whole), or how the customer's name begins"
+    )
     autocomplete_fields = ["customer"]
     actions = ["change_plans"]
     actions_detail = ["change_plan", "attach", "charge_once", "redeem"]
     fieldsets = [
-        (None, {"fields": ["customer", "plan_version", "name", "starts_on", "ends_on", "trial_ends_on"]}),
+        (
+            None,
+            {"fields": ["customer", "plan_version", "name", "external_id", "starts_on", "ends_on", "trial_ends_on"]},
+        ),
         ("Billing", {"fields": ["billing_cycle", "interval", "interval_count", "anchor", "auto_finalize"]}),
     ]
 
@@ -84,6 +94,7 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
             anchor=obj.anchor,
             auto_finalize=obj.auto_finalize,
             name=obj.name,
+            external_id=obj.external_id,
             trial_ends_on=obj.trial_ends_on,
         )
         obj.pk = made.pk

@@ -32,6 +32,14 @@ class Subscription(models.Model):
     name = models.CharField(
         max_length=120, blank=True, help_text="Tells a customer's subscriptions apart, like the contract's number."
     )
+    external_id = models.CharField(
+        "external id",
+        max_length=200,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="A name under which usage may be reported instead of the customer's external id.",
+    )
     billing_cycle = models.CharField(max_length=16, choices=BillingCycleKind, default=BillingCycleKind.CALENDAR)
     interval = models.CharField(max_length=16, choices=Interval, default=Interval.MONTH)
     interval_count = models.PositiveSmallIntegerField(default=1)

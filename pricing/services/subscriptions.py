@@ -25,6 +25,7 @@ def create_subscription(
     anchor: date | None = None,
     auto_finalize: bool = True,
     name: str = "",
+    external_id: str | None = None,
     trial_ends_on: date | None = None,
 ) -> Subscription:
     """Put a customer on a published plan version from a local date on; days before `trial_ends_on` are free.
@@ -38,6 +39,7 @@ def create_subscription(
         customer=customer,
         plan_version=version,
         name=name,
+        external_id=external_id or None,
         starts_on=starts_on,
         ends_on=ends_on,
         trial_ends_on=trial_ends_on,

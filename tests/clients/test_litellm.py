@@ -1,11 +1,7 @@
 """The unmodified LiteLLM, pointed at the running server by environment variables, gets its calls counted and costed."""
 
-import json
-import os
-import subprocess
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -14,10 +10,10 @@ from metering.costbook.import_genai import import_cost_book
 from metering.models import Event, RejectedEvent
 from metering.queries import event_payload, uncosted_models, usage_rows
 from metering.services.recount_usage import recount_usage
+from tests.clients.losing_answers import losing_answers
+from tests.clients.running import needs_clients, run_client
 from tests.factories import CustomerFactory, EventTypeFactory, make_api_key
 
-FOLDER = Path(__file__).parent
-PYTHON = FOLDER.parents[1] / ".venv-clients" / "bin" / "python"
 # Of one token, in dollars: input and output.
 PRICES = {
     "gpt-4o": (Decimal("0.0000025"), Decimal("0.00001")),
@@ -25,10 +21,7 @@ PRICES = {
     "claude-sonnet-4-5": (Decimal("0.000003"), Decimal("0.000015")),
 }
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not PYTHON.exists(), reason="LiteLLM is not installed: run `make clients`"),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), needs_clients]
 
 
 @pytest.fixture
@@ -37,29 +30,9 @@ def acme():
     return CustomerFactory(external_id="acme")
 
 
-def call_models(live_server, *, key):
-    """Let LiteLLM make the calls of litellm_calls.py; returns what it says about each."""
-    finished = subprocess.run(
-        [str(PYTHON), str(FOLDER / "litellm_calls.py")],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "OPENMETER_API_ENDPOINT": live_server.url,
-            "OPENMETER_API_KEY": key,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return [json.loads(line) for line in finished.stdout.splitlines() if line.startswith("{")]
-
-
 def test_its_calls_are_counted_and_costed(live_server, acme):
     import_cost_book()
-    calls = call_models(live_server, key=make_api_key()[1])
+    calls = run_client("litellm_calls.py", OPENMETER_API_ENDPOINT=live_server.url, OPENMETER_API_KEY=make_api_key()[1])
     assert len(calls) == 6, "neither an unknown customer nor a wrong key disturbs a call"
 
     today = timezone.now().date()
@@ -89,3 +62,52 @@ def test_its_calls_are_counted_and_costed(live_server, acme):
     ids = {event_payload(event)["id"] for event in Event.objects.all()}
     assert ids == {call["id"] for call in calls[:4]}
     assert recount_usage() == []
+
+
+def test_its_lago_callback_is_understood(live_server, acme):
+    calls = run_client(
+        "litellm_lago_calls.py",
+        LAGO_API_BASE=live_server.url,
+        LAGO_API_KEY=make_api_key()[1],
+        LAGO_API_EVENT_CODE="litellm_tokens",
+    )
+    assert len(calls) == 4, "neither an unknown customer nor a wrong key disturbs a call"
+    events = list(Event.objects.all())
+    assert len(events) == 2
+    assert sorted(event.uncached_input + event.visible_output for event in events) == sorted(
+        call["total"] for call in calls[:2]
+    )
+    assert RejectedEvent.objects.get().code == "unknown_customer"
+
+
+def test_its_generic_logger_counts_each_call_once_in_every_form(live_server, acme):
+    """The first answer is lost, so that LiteLLM sends its first batch again."""
+    with losing_answers(live_server.url) as proxy:
+        calls = run_client(
+            "litellm_logger_calls.py", URL=proxy.url, KEY=make_api_key()[1], FORMS="json_array,ndjson,single"
+        )
+    assert len(calls) == 9
+    events = {event_payload(event)["id"]: event for event in Event.objects.all()}
+    failed = [event for event in events.values() if event_payload(event)["properties"]["status"] == "failure"]
+    assert len(failed) == 1
+    assert failed[0].uncached_input is None
+    for call in calls[:8]:
+        event = events[call["id"]]
+        assert (event.uncached_input, event.visible_output) == (call["in"], call["out"])
+    assert len(events) == 9
+    payload = event_payload(events[calls[0]["id"]])
+    assert payload["call_id"] == calls[0]["id"]
+    assert payload["properties"].items() >= {"feature": "chat", "provider": "openai", "model": "gpt-4o"}.items()
+    assert "prod" in payload["properties"]["tags"]
+    kept = RejectedEvent.objects.get()
+    assert (kept.code, kept.customer_ref) == ("unknown_customer", "nobody")
+    said = str([event_payload(event) for event in events.values()]) + str(kept.payload)
+    assert "quick brown fox" not in said
+    assert "lazy dog" not in said
+    assert recount_usage() == []
+
+
+def test_a_wrong_key_of_its_generic_logger_disturbs_no_call(live_server, acme):
+    calls = run_client("litellm_logger_calls.py", URL=live_server.url, KEY="af_wrong", FORMS="json_array")
+    assert len(calls) == 5
+    assert not Event.objects.exists()

@@ -1,6 +1,7 @@
 """The native batch: `{"id", "customer", "type", "time"?, "source"?, "properties"?}`, an array of them, or
 `{"events": [...]}`."""
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from metering.ingest.canonical import (
     decode_json,
     exact_number,
     plain_text,
+    read_call_id,
     read_properties,
     read_text,
     read_time,
@@ -28,6 +30,8 @@ from metering.ingest.redact import redact
 from metering.ingest.results import IngestResult
 
 DEFAULT_SOURCE = "native"
+# The property by which clients of dialects without a place for it name the provider's response.
+RESPONSE_ID = "response_id"
 
 
 class NativeDialect(Dialect):
@@ -61,6 +65,7 @@ class _Item(msgspec.Struct, gc=False):
     time: str | None = None
     source: str | None = None
     properties: dict[str, Any] | None = None
+    call_id: str | None = None
 
 
 class _Wrapper(msgspec.Struct, gc=False):
@@ -91,7 +96,8 @@ def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
                 plain_text(item.customer, "customer"),
                 plain_text(item.type, "type", max_length=TYPE_LENGTH),
                 read_time(item.time, "time"),
-                redact(item.properties or {}),
+                redact(properties := item.properties or {}),
+                read_call_id(item.call_id or properties.get(RESPONSE_ID)),
             )
             for item in items
         ]
@@ -99,14 +105,22 @@ def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
         return None
 
 
-def decode_items(items: Any) -> DecodedBatch:
+def decode_items(items: Iterable[Any]) -> DecodedBatch:
     """The same for events that are JSON values already."""
+    return decode_each(items, _event, lambda item: item)
+
+
+def decode_each(
+    items: Iterable[Any], event: Callable[[Mapping[str, Any]], CanonicalEvent], native_form: Callable[[Any], Any]
+) -> DecodedBatch:
+    """The events of any dialect: `event` reads one item and raises EventError if it can't; then `native_form`, which
+    must not raise, says as much of it in native form as is known: rejected events are all kept in that one form."""
     batch = DecodedBatch()
     for index, item in enumerate(items):
         try:
-            batch.events.append(_event(item))
+            batch.events.append(event(require_object(item)))
         except EventError as error:
-            batch.rejections.append(rejection(index, error, item))
+            batch.rejections.append(rejection(index, error, native_form(item)))
     return batch
 
 
@@ -123,16 +137,17 @@ def rejection(index: int, error: EventError, item: Any) -> Rejection:
     )
 
 
-def _event(item: Any) -> CanonicalEvent:
-    item = require_object(item)
+def _event(item: Mapping[str, Any]) -> CanonicalEvent:
     source = item.get("source")
+    properties = read_properties(item.get("properties"), "properties")
     return CanonicalEvent(
         source=DEFAULT_SOURCE if source is None else check_text(source, "source", max_length=SOURCE_LENGTH),
         event_id=read_text(item, "id"),
         customer=read_text(item, "customer"),
         type=read_text(item, "type", max_length=TYPE_LENGTH),
         occurred_at=read_time(item.get("time"), "time"),
-        properties=redact(read_properties(item.get("properties"), "properties")),
+        properties=redact(properties),
+        call_id=read_call_id(item.get("call_id") or properties.get(RESPONSE_ID)),
     )
 
 

@@ -10,14 +10,15 @@ from amberflow.api import Problem
 from metering.ingest.canonical import (
     SOURCE_LENGTH,
     TYPE_LENGTH,
+    BodyError,
     CanonicalEvent,
     DecodedBatch,
     EventError,
     decode_json,
+    read_call_id,
     read_properties,
     read_text,
     read_time,
-    require_object,
     split_batch,
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, problem_answer
@@ -30,6 +31,8 @@ SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EITHER = "application/json"
 CONTENT_TYPES = (SINGLE, BATCH, EITHER)
+# LiteLLM's callback names its events after the provider's responses.
+LITELLM_SOURCE = "litellm-proxy"
 
 
 class OpenMeterDialect(Dialect):
@@ -58,13 +61,7 @@ def decode(body: bytes) -> DecodedBatch:
 
     One event and an array of events are both understood under each of the three content types.
     """
-    batch = DecodedBatch()
-    for index, item in enumerate(split_batch(decode_json(body), wrapper=None)):
-        try:
-            batch.events.append(_event(require_object(item)))
-        except EventError as error:
-            batch.rejections.append(native.rejection(index, error, _native_form(item)))
-    return batch
+    return native.decode_each(split_batch(decode_json(body), wrapper=None), _event, _native_form)
 
 
 def _event(item: Mapping[str, Any]) -> CanonicalEvent:
@@ -74,20 +71,37 @@ def _event(item: Mapping[str, Any]) -> CanonicalEvent:
             "specversion",
             f"specversion is {str(item.get('specversion'))[:20]!r}; send CloudEvents {SPEC_VERSION!r}.",
         )
+    source = read_text(item, "source", max_length=SOURCE_LENGTH)
+    event_id = read_text(item, "id")
+    data = read_properties(_data(item), "data")
     return CanonicalEvent(
-        source=read_text(item, "source", max_length=SOURCE_LENGTH),
-        event_id=read_text(item, "id"),
+        source=source,
+        event_id=event_id,
         customer=read_text(item, "subject"),
         type=read_text(item, "type", max_length=TYPE_LENGTH),
         occurred_at=read_time(item.get("time"), "time"),
-        properties=redact(read_properties(item.get("data"), "data")),
+        properties=redact(data),
+        call_id=read_call_id(event_id if source == LITELLM_SOURCE else data.get(native.RESPONSE_ID)),
     )
+
+
+def _data(item: Mapping[str, Any]) -> Any:
+    """What the event says; some clients send the JSON object as a text."""
+    data = item.get("data")
+    if not isinstance(data, str):
+        return data
+    try:
+        return decode_json(data.encode("utf-8", "surrogatepass"))
+    except BodyError:
+        return data
 
 
 def _native_form(item: Any) -> Any:
     """As far as it can be read, the event as a native one: rejected events are all kept in one form."""
     if not isinstance(item, dict):
         return item
+    if "data" in item:
+        item = {**item, "data": _data(item)}
     renamed = {"subject": "customer", "data": "properties"}
     # An extension attribute of a native name must not take the place of what the event says by CloudEvents' names.
     return {renamed.get(name, name): value for name, value in item.items() if name not in renamed.values()}

@@ -123,3 +123,102 @@ CLOUD_EVENTS: dict[str, Any] = {
         413: OpenApiResponse(PROBLEM, description="Too many events or bytes; nothing was taken."),
     },
 }
+
+_LAGO_ERROR: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "integer"},
+        "error": {"type": "string"},
+        "code": {"type": "string"},
+        "error_details": {"type": "object", "additionalProperties": True},
+    },
+}
+_LAGO_SENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["transaction_id", "external_subscription_id", "code"],
+    "properties": {
+        "transaction_id": {"type": "string"},
+        "external_subscription_id": {
+            "type": "string",
+            "description": "The external id of a customer, or of one of its subscriptions.",
+        },
+        "code": {"type": "string", "description": "The code of an event type, or one of its aliases."},
+        "timestamp": {"type": "string", "description": "Seconds since 1970; without it, now."},
+        "precise_total_amount_cents": {"type": "string"},
+        "properties": {"type": "object", "additionalProperties": True},
+    },
+}
+_LAGO_SHOWN: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("lago_id", "timestamp", "created_at")},
+        **_LAGO_SENT["properties"],
+    },
+}
+_LAGO_ANSWERS: dict[int, Any] = {
+    401: OpenApiResponse(_LAGO_ERROR, description="No valid API key."),
+    422: OpenApiResponse(_LAGO_ERROR, description="A duplicate, or an event to be corrected; nothing counts."),
+}
+LAGO_EVENT: dict[str, Any] = {
+    "operation_id": "send_lago_event",
+    "summary": "Send a usage event in Lago's format",
+    "description": "An event for a customer or code that is not known is kept for attention and answered as if taken.",
+    "request": {"application/json": {"type": "object", "properties": {"event": _LAGO_SENT}}},
+    "responses": {
+        200: OpenApiResponse({"type": "object", "properties": {"event": _LAGO_SHOWN}}, description="Counted."),
+        **_LAGO_ANSWERS,
+    },
+}
+LAGO_BATCH: dict[str, Any] = {
+    "operation_id": "send_lago_events",
+    "summary": "Send usage events in Lago's format",
+    "description": "Up to 100 events, which are counted as a whole or not at all.",
+    "request": {
+        "application/json": {"type": "object", "properties": {"events": {"type": "array", "items": _LAGO_SENT}}}
+    },
+    "responses": {
+        200: OpenApiResponse(
+            {"type": "object", "properties": {"events": {"type": "array", "items": _LAGO_SHOWN}}},
+            description="All are counted.",
+        ),
+        **_LAGO_ANSWERS,
+    },
+}
+_METER_RECORD: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "uniqueId": {"type": "string"},
+        "meterApiName": {"type": "string", "description": "The code of an event type, or one of its aliases."},
+        "meterValue": {"type": "number"},
+        "values": {"type": "object", "description": "Instead of one value: several, by name."},
+        "customerId": {"type": "string"},
+        "meterTimeInMillis": {"type": "integer", "description": "Milliseconds since 1970; without it, now."},
+        "dimensions": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+AMBERFLO: dict[str, Any] = {
+    "summary": "Send usage in Amberflo's format",
+    "description": "Records that can't be counted are kept for attention and answered with 200 all the same.",
+    "request": {
+        "application/json": {"oneOf": [_METER_RECORD, {"type": "array", "items": _METER_RECORD}]},
+        "text/csv": {"type": "string"},
+    },
+    "responses": {
+        (200, "text/plain"): OpenApiResponse({"type": "string"}, description="N records were ingested."),
+        401: OpenApiResponse(PROBLEM, description="No valid API key."),
+    },
+}
+LITELLM: dict[str, Any] = {
+    "summary": "Send what LiteLLM's generic logger reports",
+    "description": (
+        "LiteLLM's standard logging payloads: one, an array, or one per line. `?customer=` says what names the "
+        "customer (end_user, team, user, key, organization, or a name in the call's metadata), `?type=` the event type "
+        "(llm_call). Prompts and answers are dropped. What can't be counted is kept for attention."
+    ),
+    "request": {"application/json": {"type": "array", "items": {"type": "object", "additionalProperties": True}}},
+    "responses": {
+        200: OpenApiResponse({"type": "object"}, description="Everything is counted or kept for attention."),
+        400: OpenApiResponse(PROBLEM, description="The body can't be read; nothing was taken."),
+        401: OpenApiResponse(PROBLEM, description="No valid API key."),
+    },
+}

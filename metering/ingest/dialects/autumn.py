@@ -1,0 +1,116 @@
+"""Autumn's tracking: one event, or one call of a model with its tokens; known by the `Idempotency-Key` of the request.
+
+Without a key an event gets a random id, as it does there: its repeat is another event.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from amberflow.api import Problem
+from metering.ingest.canonical import (
+    ID_LENGTH,
+    TYPE_LENGTH,
+    CanonicalEvent,
+    DecodedBatch,
+    check_text,
+    decode_json,
+    encode_json,
+    read_epoch,
+    read_optional_text,
+    read_text,
+)
+from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
+from metering.ingest.dialects import native
+from metering.ingest.items import as_native, first_of, read_redacted
+from metering.ingest.results import IngestResult
+
+NAMES = {
+    "idempotency_key": "id",
+    "customer_id": "customer",
+    "feature_id": "type",
+    "event_name": "type",
+    "properties": "properties",
+}
+CALL_TYPE = "llm_call"
+# There the counts are disjoint: input leaves out the cache, output leaves out reasoning.
+TOKENS = {
+    "input_tokens": "uncached_input_tokens",
+    "output_tokens": "visible_output_tokens",
+    "cache_read_tokens": "cache_read_tokens",
+    "cache_write_tokens": "cache_write_tokens",
+    "audio_input_tokens": "audio_input_tokens",
+    "audio_output_tokens": "audio_output_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+}
+
+
+class AutumnDialect(Dialect):
+    """Autumn's `POST /v1/balances.track` and `/v1/balances.track_tokens`, also by their older names."""
+
+    name = "autumn"
+    label = "Autumn"
+    routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens")
+    # Its clients send no time.
+    strict = True
+    schema = {"exclude": True}
+
+    def decode(self, request: UsageRequest) -> DecodedBatch:
+        read = partial(_call if _is_call(request) else _event, request.headers.get("idempotency-key", ""))
+        return native.decode_each([decode_json(request.body)], read, as_native(self.name, NAMES))
+
+    def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
+        if not batch.rejections:
+            return None
+        (only,) = batch.rejections
+        return Problem(400, "invalid_inputs", only.message, only.field)
+
+    def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
+        (event,) = batch.events
+        if result.events[0].is_known:
+            message = f"The idempotency key {event.event_id!r} was used before; nothing more was counted."
+            return self.problem(request, Problem(409, "duplicate_idempotency_key", message))
+        # What a call costs in credits is known when it is rated.
+        value = 0 if _is_call(request) else event.properties["value"]
+        return Answer(200, encode_json({"id": event.event_id, "customer_id": event.customer, "value": value}))
+
+    def problem(self, request: UsageRequest, problem: Problem) -> Answer:
+        document = {"message": problem.message, "code": problem.code}
+        return json_answer(document, status=problem.status, headers=problem.headers())
+
+
+def _is_call(request: UsageRequest) -> bool:
+    return request.path.endswith("_tokens")
+
+
+def _event(key: str, item: Mapping[str, Any]) -> CanonicalEvent:
+    value = item.get("value")
+    properties = {"value": 1 if value is None else value, **_entity(item), **read_redacted(item, "properties")}
+    type_name = first_of(item, "feature_id", "event_name")
+    return _canonical(key, item, read_text(item, type_name, max_length=TYPE_LENGTH), properties)
+
+
+def _call(key: str, item: Mapping[str, Any]) -> CanonicalEvent:
+    provider, slash, model = read_text(item, "model_id").partition("/")
+    named = {"provider": provider, "model": model} if slash else {"model": provider}
+    tokens = {ours: item[name] for name, ours in TOKENS.items() if item.get(name) is not None}
+    type_name = read_optional_text(item, "feature_id", max_length=TYPE_LENGTH) or CALL_TYPE
+    return _canonical(key, item, type_name, {**_entity(item), **read_redacted(item, "properties"), **named, **tokens})
+
+
+def _entity(item: Mapping[str, Any]) -> dict[str, str]:
+    entity = read_optional_text(item, "entity_id")
+    return {"entity_id": entity} if entity else {}
+
+
+def _canonical(key: str, item: Mapping[str, Any], type_name: str, properties: dict[str, Any]) -> CanonicalEvent:
+    event_id = key or read_optional_text(item, "idempotency_key") or uuid4().hex
+    return CanonicalEvent(
+        source=AutumnDialect.name,
+        event_id=check_text(event_id, "Idempotency-Key", max_length=ID_LENGTH),
+        customer=read_text(item, "customer_id"),
+        type=type_name,
+        occurred_at=read_epoch(item.get("timestamp"), "timestamp", per_second=1000),
+        properties=properties,
+    )

@@ -1,0 +1,210 @@
+"""What a span's attributes say of a call: names of three conventions, turned into ours.
+
+OpenTelemetry's own (`gen_ai.*`, also as LiteLLM and OpenLLMetry extend them), and OpenInference's (`llm.*`).
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from metering.ingest.canonical import EventError
+
+MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "embedding.model_name")
+PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
+OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind", "traceloop.span.kind")
+RESPONSE_ID = ("gen_ai.response.id", "llm.response.id")
+COST = ("litellm.cost.total_amount", "litellm.cost.total", "gen_ai.usage.cost", "llm.cost.total")
+EVENT_TYPE = "amberflow.event_type"
+# Who pays, the surest name first. A conversation or session is no customer.
+CUSTOMER = (
+    "amberflow.customer",
+    "customer.id",
+    "customer_id",
+    "tenant.id",
+    "enduser.id",
+    "user.id",
+    "traceloop.association.properties.customer_id",
+    "traceloop.association.properties.user_id",
+)
+# As all of these conventions count, input holds what was read from and written to a cache, output holds reasoning.
+TOKENS: dict[str, tuple[str, ...]] = {
+    "input_tokens": (
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "llm.usage.prompt_tokens",
+        "llm.token_count.prompt",
+    ),
+    "output_tokens": (
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "llm.usage.completion_tokens",
+        "llm.token_count.completion",
+    ),
+    "cache_read_tokens": (
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.details.cache_read_tokens",
+        "llm.token_count.prompt_details.cache_read",
+    ),
+    "cache_write_tokens": (
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "reasoning_tokens": (
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.details.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+    ),
+    "audio_input_tokens": ("gen_ai.usage.details.input_audio_tokens", "llm.token_count.prompt_details.audio"),
+    "audio_output_tokens": ("gen_ai.usage.details.output_audio_tokens", "llm.token_count.completion_details.audio"),
+    "total_tokens": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
+}
+# Well-known names of OpenTelemetry that the cost book would read as another provider, or not at all.
+PROVIDERS = {
+    "azure.ai.openai": "azure",
+    "az.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "az.ai.inference": "azure",
+    "gcp.gen_ai": "google",
+    "x_ai": "x-ai",
+}
+_READ = frozenset(name for names in TOKENS.values() for name in names)
+# About the machine, not about the call; command lines among them may hold secrets.
+_MACHINE = (
+    "telemetry.",
+    "process.",
+    "host.",
+    "os.",
+    "container.",
+    "k8s.",
+    "otel.",
+    "thread.",
+    "code.",
+    "url.",
+    "http.",
+)
+# Parts of names under which prompts, completions and the arguments of tools stand.
+_SPOKEN = frozenset(
+    {
+        "arguments",
+        "choices",
+        "completion",
+        "completions",
+        "content",
+        "contents",
+        "definitions",
+        "document",
+        "documents",
+        "embeddings",
+        "instructions",
+        "input_messages",
+        "llm_request",
+        "llm_response",
+        "message",
+        "messages",
+        "metadata_json",
+        "object",
+        "output_messages",
+        "prompt",
+        "prompt_template",
+        "prompts",
+        "query",
+        "result",
+        "stacktrace",
+        "system_instructions",
+        "text",
+        "toolCall",
+        "toolCalls",
+        "tool_calls",
+        "tools",
+        "value",
+        "values",
+    }
+)
+_SPOKEN_WHOLE = frozenset(
+    {"input", "output", "response", "system_prompt", "traceloop.entity.input", "traceloop.entity.output"}
+)
+# A longer text is no name by which usage is grouped; more likely somebody said it.
+MAX_TEXT = 256
+
+
+def first_text(attributes: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first text that stands under one of the names; whole numbers count as text."""
+    for name in names:
+        value = attributes.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def has_usage(attributes: Mapping[str, Any]) -> bool:
+    """Whether tokens are counted at all."""
+    return any(attributes.get(name) is not None for name in _READ)
+
+
+def read_tokens(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts by our names. Raises EventError where two conventions on one span disagree."""
+    tokens: dict[str, Any] = {}
+    for ours, names in TOKENS.items():
+        stated = [(name, attributes[name]) for name in names if attributes.get(name) is not None]
+        if not stated:
+            continue
+        (first, count), *others = stated
+        for name, other in others:
+            if str(other) != str(count):
+                raise EventError(
+                    "impossible_tokens",
+                    f"properties.{name}",
+                    f"{name} says {str(other)[:40]} and {first} says {str(count)[:40]} for the same tokens.",
+                )
+        tokens[ours] = count
+    if "input_tokens" in tokens and "output_tokens" in tokens:
+        # Some add the cache to the total and some don't; where both parts are known it says nothing new.
+        tokens.pop("total_tokens", None)
+    return tokens
+
+
+def storable(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that are neither about the machine nor texts of people and models."""
+    return {name: kept for name, value in attributes.items() if (kept := _kept(name, value)) is not None}
+
+
+def read_call(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of the event: what is known of the call by our names, then the other storable attributes.
+
+    Raises EventError where two conventions disagree.
+    """
+    tokens = read_tokens(attributes)
+    provider = first_text(attributes, PROVIDER)
+    named = {
+        "provider": PROVIDERS.get(provider.lower(), provider),
+        "model": first_text(attributes, MODEL),
+        "operation": first_text(attributes, OPERATION).lower(),
+    }
+    cost = next((attributes[name] for name in COST if isinstance(attributes.get(name), int | Decimal)), None)
+    if cost is not None:
+        tokens["reported_cost"] = cost
+    others = {name: value for name, value in storable(attributes).items() if name not in _READ}
+    return {**others, **{name: value for name, value in named.items() if value}, **tokens}
+
+
+def _kept(name: str, value: Any) -> Any:
+    """The value if it is a number, a name, or a list of such, that doesn't stand where something was said."""
+    if name.startswith(_MACHINE):
+        return None
+    if isinstance(value, list):
+        parts = [part for each in value if (part := _kept(name, each)) is not None]
+        return parts or None
+    if isinstance(value, int | Decimal):
+        return value
+    if not isinstance(value, str) or len(value) > MAX_TEXT or value.lstrip()[:1] in ("{", "["):
+        return None
+    parts = name.split(".")
+    if name in _SPOKEN_WHOLE or parts[0] in ("input", "output") or not _SPOKEN.isdisjoint(parts):
+        return None
+    return value

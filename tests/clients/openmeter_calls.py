@@ -1,0 +1,49 @@
+"""Runs in the environment of the client libraries: reports usage through OpenMeter's own client.
+
+Prints one JSON line per step with what the client saw.
+"""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from corehttp.exceptions import HttpResponseError
+from openmeter import Client
+from openmeter.models import Event
+
+URL, KEY = os.environ["URL"], os.environ["KEY"]
+
+
+def event(number, **changes):
+    fields = {
+        "id": f"evt-{number}",
+        "source": "my-app",
+        "specversion": "1.0",
+        "type": "prompt",
+        "subject": "acme",
+        "time": datetime.now(UTC),
+        "data": {"tokens": "100", "model": "gpt-4o"},
+    }
+    return Event(**{**fields, **changes})
+
+
+def step(name, send):
+    seen = {"step": name, "status": 204}
+    try:
+        send()
+    except HttpResponseError as error:
+        seen |= {"status": error.status_code, "problem": error.response.json()}
+    sys.stdout.write(json.dumps(seen) + "\n")
+
+
+with Client(endpoint=URL, token=KEY) as client:
+    again = event(1)
+    step("one", lambda: client.events.ingest_event(again))
+    step("the same again", lambda: client.events.ingest_event(again))
+    step("many", lambda: client.events.ingest_events([event(2), event(3)]))
+    step("as plain JSON", lambda: client.events.ingest_events_json(event(4)))
+    step("unknown customer", lambda: client.events.ingest_event(event(5, subject="nobody")))
+    step("bad event", lambda: client.events.ingest_events([event(6), event(7, specversion="0.3")]))
+with Client(endpoint=URL, token="af_wrong") as client:
+    step("wrong key", lambda: client.events.ingest_event(event(8)))
