@@ -48,7 +48,7 @@ def read_replacements(items: Any, *, field: str) -> list[Replacement]:
 
 
 def read_window(item: Mapping[str, Any], *, field: str = "") -> Window:
-    """`customer`, `from` and `to` (instants, or days of the customer), `type`?, `filter`? (lists of dimension values)."""
+    """`customer`, `from`, `to` (instants, or days of the customer), `type`?, `filter`? (lists of dimension values)."""
     prefix = f"{field}." if field else ""
     customer = find_customer(_text(item, "customer", prefix), field=f"{prefix}customer")
     event_type = None

@@ -82,7 +82,7 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
         )
     }
     keys = [
-        remembered.get(identity) or (name.time and UUID(bytes=event_key(occurred_at=name.time, identity=identity)))
+        remembered.get(identity) or _key_at(name.time, identity)
         for name, identity in zip(names, identities, strict=True)
     ]
     there = set(Event.objects.filter(pk__in=[key for key in keys if key]).values_list("pk", flat=True))
@@ -97,6 +97,10 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
             )
         found.append(key)
     return found
+
+
+def _key_at(time: datetime | None, identity: bytes) -> UUID | None:
+    return None if time is None else UUID(bytes=event_key(occurred_at=time, identity=identity))
 
 
 def window_events(window: Window, *, last_batch: int | None = None) -> "QuerySet[Event]":

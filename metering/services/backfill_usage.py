@@ -22,6 +22,7 @@ from metering.ingest.identity import event_identity
 from metering.ingest.resolve import current_generation, find_customers, find_types
 from metering.ingest.write import pack, unpack
 from metering.models import CorrectionRun, EventBatch, EventCorrection, EventIdentity
+from metering.models.event_correction import CorrectionRunKind
 from metering.services.correct_events import SOURCE, Corrected, finish_run, make_run, void_keys
 from metering.services.ingest_events import EventResult, ingest_events
 
@@ -191,7 +192,7 @@ def window_of(run: CorrectionRun) -> Window | None:
 
 
 def _window_run(
-    kind: CorrectionRun.Kind, window: Window | None, reason: str, made_by: str, **values: Any
+    kind: CorrectionRunKind, window: Window | None, reason: str, made_by: str, **values: Any
 ) -> CorrectionRun:
     if window is None:
         return make_run(kind=kind, reason=reason, made_by=made_by, state=CorrectionRun.State.SENDING, **values)

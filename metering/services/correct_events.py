@@ -19,6 +19,7 @@ from metering.corrections.replacement import Replacement, replacement_event
 from metering.database import run_statement
 from metering.ingest.identity import event_identity, event_key
 from metering.models import CorrectionRun, Event, EventCorrection
+from metering.models.event_correction import CorrectionRunKind
 from metering.queries import event_payload
 from metering.services.ingest_events import EventResult, ingest_events
 from metering.services.rebuild_usage import rebuild_series_days
@@ -151,7 +152,7 @@ def _check_taken(result: EventResult, index: int) -> None:
         )
 
 
-def make_run(*, kind: CorrectionRun.Kind, reason: str, made_by: str, **values: Any) -> CorrectionRun:
+def make_run(*, kind: CorrectionRunKind, reason: str, made_by: str, **values: Any) -> CorrectionRun:
     """A new run. Raises DomainError without a reason."""
     text = reason.strip()
     if not text:
