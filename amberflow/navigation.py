@@ -63,6 +63,7 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _model("Events", "bolt", "metering", "event"),
+            _model("Corrections", "published_with_changes", "metering", "correctionrun"),
             _model("Rejected events", "error", "metering", "rejectedevent"),
             _model("Meters", "speed", "metering", "meter"),
             _model("Event types", "category", "metering", "eventtype"),

@@ -100,7 +100,11 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
 
 
 def _key_at(time: datetime | None, identity: bytes) -> UUID | None:
-    return None if time is None else UUID(bytes=event_key(occurred_at=time, identity=identity))
+    try:
+        return None if time is None else UUID(bytes=event_key(occurred_at=time, identity=identity))
+    except OverflowError:
+        # No event has such a time.
+        return None
 
 
 def window_events(window: Window, *, last_batch: int | None = None) -> "QuerySet[Event]":

@@ -18,7 +18,7 @@ from django.db.models import Max
 
 from customers.models import Customer
 from metering.calendar import Calendar, calendars
-from metering.models import EventType, IngestionChange, Series
+from metering.models import CustomerAlias, EventType, IngestionChange, Series
 from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
@@ -94,7 +94,7 @@ def current_generation(*, afresh: bool = False) -> int:
 
 
 def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
-    """The customers of those external ids; unknown ids are left out. Two queries at most."""
+    """The customers of those external ids or aliases; unknown ones are left out. Three queries at most."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
@@ -106,18 +106,28 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
             wanted.append(reference)
     if wanted:
         fresh = _read_customers(wanted)
-        with _lock:
-            if len(_customers) > MAX_REMEMBERED:
-                _customers.clear()
-            _customers.update((key, (now + REMEMBERED_S, generation, customer)) for key, customer in fresh.items())
+        # Only what is committed may be remembered.
+        transaction.on_commit(lambda: _remember_customers(fresh, now + REMEMBERED_S, generation))
         found |= fresh
     return found
+
+
+def _remember_customers(fresh: dict[str, KnownCustomer], until: float, generation: int) -> None:
+    with _lock:
+        if len(_customers) > MAX_REMEMBERED:
+            _customers.clear()
+        _customers.update((key, (until, generation, customer)) for key, customer in fresh.items())
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
     rows = list(
         Customer.objects.filter(external_id__in=references).values_list("external_id", "id", "timezone", "archived_at")
     )
+    missing = set(references) - {row[0] for row in rows}
+    if missing:
+        rows += CustomerAlias.objects.filter(reference__in=missing).values_list(
+            "reference", "customer_id", "customer__timezone", "customer__archived_at"
+        )
     days = calendars((pk, timezone) for _, pk, timezone, _ in rows)
     return {reference: KnownCustomer(pk, days[pk], gone is not None) for reference, pk, _, gone in rows}
 

@@ -16,6 +16,7 @@ from metering.ingest.prepare import PreparedEvent, prepare_event
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.write import Outcome, OutdatedError, write_events
+from metering.services.missing_customers import create_missing_customers
 from metering.services.partitions import ensure_event_partitions
 
 Status = Literal["accepted", "duplicate", "rejected"]
@@ -113,6 +114,9 @@ def _prepare(
 ) -> list[PreparedEvent | EventError]:
     customers = find_customers((event.customer for event in events), generation=generation)
     types = find_types((event.type for event in events), generation=generation)
+    missing = {event.customer for event in events if event.customer not in customers and event.type in types}
+    if missing and create_missing_customers(missing):
+        customers |= find_customers(missing, generation=generation)
     book = current_book()
     now = timezone.now()
     outcomes: list[PreparedEvent | EventError] = []
