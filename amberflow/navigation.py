@@ -64,10 +64,11 @@ _NAVIGATION = [
         "items": [
             _model("Events", "bolt", "metering", "event"),
             _model("Corrections", "published_with_changes", "metering", "correctionrun"),
-            _model("Rejected events", "error", "metering", "rejectedevent"),
+            _item("Rejected events", "error", "rejected_groups", "metering.view_rejectedevent"),
             _model("Meters", "speed", "metering", "meter"),
             _model("Event types", "category", "metering", "eventtype"),
             _model("Imports", "upload_file", "metering", "usageimport"),
+            _model("Ingestion policy", "rule", "metering", "ingestionpolicy"),
         ],
     },
     {

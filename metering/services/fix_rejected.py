@@ -5,6 +5,7 @@ What was received is never changed: a fixed event is kept beside it.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
@@ -138,7 +139,7 @@ def _replay(run: QuarantineRun, rows: "QuerySet[RejectedEvent]") -> int:
     return len(page)
 
 
-def _apply(rows: list[RejectedEvent], change: Change) -> list[RejectedEvent]:
+def _apply(rows: list[Any], change: Change) -> list[Any]:
     """The rows as they are to be sent. The fixed event is written as text, so that its numbers stay exact."""
     if change:
         with connection.cursor() as cursor:

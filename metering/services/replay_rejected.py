@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet, TextField
@@ -27,7 +28,7 @@ def replay_rejected(*, ids: Iterable[int]) -> IngestResult:
     return IngestResult(tuple(result for _, result in replay_rows(list(readable(rows)))))
 
 
-def readable(rows: "QuerySet[RejectedEvent]") -> "QuerySet[RejectedEvent]":
+def readable(rows: "QuerySet[RejectedEvent]") -> "QuerySet[Any]":
     """The rows, locked, with `payload_text`: what is sent. As text, because fractions must not become binary floats."""
     return (
         rows.select_for_update(of=("self",))
@@ -37,7 +38,7 @@ def readable(rows: "QuerySet[RejectedEvent]") -> "QuerySet[RejectedEvent]":
     )
 
 
-def replay_rows(rows: Sequence[RejectedEvent]) -> list[tuple[RejectedEvent, EventResult]]:
+def replay_rows(rows: Sequence[Any]) -> list[tuple[RejectedEvent, EventResult]]:
     """Send rows that were made `readable` again, in the caller's transaction, and note what became of each."""
     results: list[tuple[RejectedEvent, EventResult]] = []
     for members, received_at in _requests(rows):
@@ -56,15 +57,13 @@ def replay_rows(rows: Sequence[RejectedEvent]) -> list[tuple[RejectedEvent, Even
     return results
 
 
-def _requests(rows: Sequence[RejectedEvent]) -> Iterator[tuple[list[RejectedEvent], datetime]]:
+def _requests(rows: Sequence[Any]) -> Iterator[tuple[list[Any], datetime]]:
     """The rows that can be sent together. Those without a time of their own count when they were first received."""
     now = timezone.now()
-    at = {
-        row.pk: row.first_seen_at if decode_json(row.payload_text.encode()).get("time") is None else now for row in rows
-    }
+    timeless = {row.pk for row in rows if decode_json(row.payload_text.encode()).get("time") is None}
 
     def key(row: RejectedEvent) -> tuple[str, int, datetime]:
-        return row.source, row.api_key_id or 0, at[row.pk]
+        return row.source, row.api_key_id or 0, row.first_seen_at if row.pk in timeless else now
 
     for (_, _, received_at), members in groupby(sorted(rows, key=key), key=key):
         yield list(members), received_at

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 from django.db import connections
-from django.utils import timezone
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
@@ -150,7 +149,8 @@ def test_a_fix_that_is_not_enough_leaves_the_event_open_with_the_new_reason(page
     # And what was fixed stays fixed.
     run = replay_group(group=row.group, change=Change(set={"properties.pages": "7"}), **BY)
     assert run.accepted == 1
-    assert RejectedEvent.objects.get().payload == event(1, properties={"pages": "many"})
+    assert RejectedEvent.objects.get().payload["properties"] == {"pages": "many"}
+    assert RejectedEvent.objects.get().payload["customer"] == "acme"
 
 
 def test_a_trial_says_what_would_become_of_them_and_changes_nothing(page):
@@ -231,7 +231,9 @@ def test_several_writers_make_one_customer():
             barrier.wait()
             for n in range(10):
                 names = [f"c{n}-{m}" for m in (range(5) if number % 2 else reversed(range(5)))]
-                results.append(send(*(event(f"{number}-{n}", customer=name) for name in names)).accepted)
+                results.append(
+                    send(*(event(f"{number}-{n}", customer=name, properties={"pages": 1}) for name in names)).accepted
+                )
         finally:
             connections.close_all()
 
@@ -244,4 +246,3 @@ def test_several_writers_make_one_customer():
     assert Customer.objects.count() == 50
     assert Customer.history.count() == 50
     assert recount_usage() == []
-    assert timezone.now() > RECEIVED
