@@ -9,7 +9,6 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from customers.models import Customer
-from invoicing.services.runs import rate_and_draft
 from metering.models import (
     CorrectionRun,
     CustomerAlias,
@@ -19,7 +18,6 @@ from metering.models import (
     IngestionPolicy,
     RejectedEvent,
 )
-from metering.services.merge_usage import merge_usage
 from rating.models import LateUsage
 from rating.services.freeze import find_late_usage
 from tests.office import NOW, Office
@@ -47,7 +45,7 @@ def test_voiding_shows_the_effect_and_asks_for_the_reason(office, admin_client):
     chosen = {"action": "void_selected", "_selected_action": [str(july.pk)]}
     page = text_of(admin_client.post(url, chosen))
     # The one call of July was 14 of the 45 that are invoiced.
-    for part in ("1 event", "1,000,000", "AF-", "−$14.00", "late usage"):
+    for part in ("1 event", "1,000,000", "AF-", "-14.00 USD", "late usage"):
         assert part in page, part
     assert not EventCorrection.objects.exists()
     assert "This field is required" in text_of(admin_client.post(url, {**chosen, "confirmed": "yes", "reason": " "}))
@@ -70,7 +68,7 @@ def test_an_event_is_replaced_on_a_page_with_its_properties(office, admin_client
     properties = {"provider": "acme", "model": "alpha", "input_tokens": 500000, "output_tokens": 0}
     form = {"properties": json.dumps(properties), "id": "", "time": "", "reason": ""}
     # 5 instead of 14
-    assert "−$9.00" in text_of(admin_client.post(url, form))
+    assert "-9.00 USD" in text_of(admin_client.post(url, form))
     assert "reason is empty" in text_of(admin_client.post(url, {**form, "confirmed": "yes"}))
     assert "not valid JSON" in text_of(admin_client.post(url, {**form, "properties": "{"}))
     admin_client.post(url, {**form, "confirmed": "yes", "reason": "counted twice"})
@@ -83,15 +81,11 @@ def test_a_window_is_voided_by_days(office, admin_client):
     url = reverse("admin:void_window")
     form = {"customer": "north", "start": "2026-08-01", "end": "2026-09-01", "filter": "", "reason": ""}
     # 2.5 million in at 10 and 0.2 million out at 40
-    assert "−$33.00" in text_of(admin_client.post(url, form))
-    assert "no event type" in text_of(
-        admin_client.post(url, {**form, "customer": "nobody"})
-    ) or "is not known" in text_of(admin_client.post(url, {**form, "customer": "nobody"}))
+    assert "-33.00 USD" in text_of(admin_client.post(url, form))
+    assert "is not known" in text_of(admin_client.post(url, {**form, "customer": "nobody"}))
     kind = str(office.event_type.pk)
     form |= {"event_type": kind, "filter": "model=beta", "confirmed": "yes", "reason": "not theirs"}
     assert "1 events voided" in text_of(admin_client.post(url, form, follow=True))
-    merge_usage()
-    rate_and_draft(now=NOW)
 
 
 def test_lines_of_a_file_are_sent_after_a_look_at_them(office, admin_client):
@@ -104,7 +98,7 @@ def test_lines_of_a_file_are_sent_after_a_look_at_them(office, admin_client):
         "properties": {"provider": "acme", "model": "alpha", "input_tokens": 1_000_000, "output_tokens": 0},
     }
     form = {"events": json.dumps(event), "reason": "", "filter": ""}
-    assert "$74.00" in text_of(admin_client.post(url, form))
+    assert "74.00 USD" in text_of(admin_client.post(url, form))
     bad = {**event, "id": "old-2", "customer": "nobody"}
     refused = text_of(admin_client.post(url, {**form, "events": f"{json.dumps(event)}\n{json.dumps(bad)}"}))
     assert "Event 1: customer" in refused
@@ -150,12 +144,11 @@ def test_an_unknown_customer_is_somebody_that_is_there(office, admin_client, gro
     assert RejectedEvent.objects.get().status == "accepted"
 
 
-@pytest.mark.parametrize("name", ["Nobody Inc", "Nobody"])
-def test_an_unknown_customer_is_made(office, admin_client, group, name):
-    form = {"fix": "create_customer", "create_customer-name": name, "create_customer-timezone": "Asia/Tokyo"}
+def test_an_unknown_customer_is_made(office, admin_client, group):
+    form = {"fix": "create_customer", "create_customer-name": "Nobody Inc", "create_customer-timezone": "Asia/Tokyo"}
     admin_client.post(group, form)
     made = Customer.objects.get(external_id="nobody")
-    assert (made.name, made.timezone, made.made_on_first_sight) == (name, "Asia/Tokyo", False)
+    assert (made.name, made.timezone, made.made_on_first_sight) == ("Nobody Inc", "Asia/Tokyo", False)
     assert len(events_of(made)) == 1
 
 
