@@ -64,11 +64,13 @@ _NAVIGATION = [
         "items": [
             _item("Live", "stream", "live", "metering.view_event"),
             _model("Events", "bolt", "metering", "event"),
-            _model("Rejected events", "error", "metering", "rejectedevent"),
+            _model("Corrections", "published_with_changes", "metering", "correctionrun"),
+            _item("Rejected events", "error", "rejected_groups", "metering.view_rejectedevent"),
             _model("API requests", "swap_vert", "metering", "apirequest"),
             _model("Meters", "speed", "metering", "meter"),
             _model("Event types", "category", "metering", "eventtype"),
             _model("Imports", "upload_file", "metering", "usageimport"),
+            _model("Ingestion policy", "rule", "metering", "ingestionpolicy"),
         ],
     },
     {

@@ -241,7 +241,7 @@ def _rejected() -> Attention | None:
         unit="event",
         units="events",
         explanation=f"Kept and not billed: {listed}{' and others' if len(reasons) > 4 else ''}.",
-        url=_list_url("metering_rejectedevent_changelist", status__exact=RejectedEvent.Status.OPEN.value),
+        url=reverse("admin:rejected_groups"),
         action="Fix and send again",
     )
 

@@ -2,8 +2,9 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
-from metering.services import backfill_usage, change_timezone, claim_identities
+from metering.services import backfill_usage, change_timezone, claim_identities, fix_rejected
 from metering.services.backfill_usage import run_corrections
+from metering.services.fix_rejected import run_quarantines
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
@@ -54,13 +55,21 @@ def prune_request_log() -> str:
 
 
 def rebuild_usage() -> str:
-    """Count the history of new meters, move the usage of customers whose time zone changed, finish corrections."""
+    """Count the history of new meters, move the usage of customers whose time zone changed; finish corrections and
+    rejected events that are sent again, where they were cut off."""
     with only_one("rebuild_usage") as mine:
         if not mine:
             return "running already"
         moved = change_timezone.move_pending()
         counted = run_rebuilds()
-        return f"{moved} events moved, {counted} days counted, {run_corrections()} corrections finished"
+        finished = run_corrections() + run_quarantines()
+        return f"{moved} events moved, {counted} days counted, {finished} corrections finished"
+
+
+def run_quarantine(run_id: int) -> str:
+    """Send a large group of rejected events again, or dismiss it."""
+    run = fix_rejected.run_quarantine(run_id=run_id)
+    return f"{run}: {run.accepted} accepted, {run.rejected} rejected, {run.dismissed} dismissed"
 
 
 def run_correction(run_id: int) -> str:

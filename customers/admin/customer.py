@@ -12,12 +12,12 @@ class CustomerAdmin(SimpleHistoryAdmin, BaseAdmin):
     list_display = ["name", "external_id", "email", "timezone"]
     search_fields = ["=external_id", "=stripe_customer_id", "name__istartswith", "email__istartswith"]
     search_help_text = "External id or Stripe id (whole), or the beginning of the name or e-mail"
-    list_filter = [("created_at", admin.DateFieldListFilter)]
-    readonly_fields = ["stripe_customer_id", "created_at"]
+    list_filter = [("created_at", admin.DateFieldListFilter), "made_on_first_sight"]
+    readonly_fields = ["stripe_customer_id", "made_on_first_sight", "created_at"]
     fieldsets = [
         (None, {"fields": ["name", "external_id", "email"]}),
         ("On invoices", {"fields": ["address", "tax_id", "timezone", "payment_term_days"]}),
-        ("Elsewhere", {"fields": ["stripe_customer_id", "created_at"]}),
+        ("Elsewhere", {"fields": ["stripe_customer_id", "made_on_first_sight", "created_at"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:

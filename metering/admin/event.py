@@ -1,20 +1,27 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from amberflow.admin_base import (
     InfinitePaginator,
+    Item,
     Panel,
     ReadOnlyAdmin,
+    ReasonForm,
+    action,
     add_column,
     add_panel,
+    change_url,
+    confirm,
     display,
     list_link,
     list_url,
@@ -23,10 +30,14 @@ from amberflow.admin_base import (
     quantity,
 )
 from customers.models import Customer
+from metering.admin.correction_run import CORRECT, correction_of, done_text, effect_panel, replaced_event
+from metering.admin.who import made_by
 from metering.measures import COST_PARTS, INPUT_POOLS, OUTPUT_POOLS, POOLS, VALUES
 from metering.models import Event
 from metering.models.event import CostState
-from metering.queries import event_payload, key_range
+from metering.queries import event_payload, key_range, with_voided
+from metering.services.correct_events import void_events
+from metering.services.preview_correction import MOST_PREVIEWED, preview_correction
 
 DEFAULT_DAYS = "7d"
 
@@ -99,6 +110,8 @@ class EventAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["series__customer", "series__event_type"]
     sortable_by = ()
+    actions = ["void_selected"]
+    actions_detail = ["void", "replace"]
     fields = ["occurred_at", "day", "batch_source", "received_at", "api_key", "key"]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -133,9 +146,38 @@ class EventAdmin(ReadOnlyAdmin):
     def shown_cost(self, event: Event) -> str:
         return money(event.cost, settings.COST_CURRENCY)
 
-    @display(description="Costed", label={"Costed": "success", "No cost rate": "danger", "No AI call": "info"})
-    def state(self, event: Event) -> str:
-        return event.get_cost_state_display()
+    @display(
+        description="State",
+        label={"Costed": "success", "No cost rate": "danger", "No AI call": "info", "Voided": "warning"},
+    )
+    def state(self, event: Any) -> str:
+        return "Voided" if event.is_voided else event.get_cost_state_display()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_voided(super().get_queryset(request))
+
+    @admin.action(description="Void…", permissions=["correct"])
+    def void_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        keys = list(queryset.values_list("pk", flat=True)[: MOST_PREVIEWED + 1])
+        if len(keys) > MOST_PREVIEWED:
+            messages.error(
+                request,
+                f"More than {MOST_PREVIEWED:,} events are chosen: void the window of a customer under Corrections.",
+            )
+            return redirect(request.get_full_path())
+        return _confirm_void(request, keys, back=request.get_full_path())
+
+    @action(description="Void…", icon="block", permissions=["correct"])
+    def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        event = Event.objects.get(pk=object_id)
+        return _confirm_void(request, [event.pk], back=change_url(event))
+
+    @action(description="Replace…", icon="edit", permissions=["correct"])
+    def replace(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:replace_event", object_id)
+
+    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm(CORRECT)
 
     @display(description="Came by")
     def batch_source(self, event: Event) -> str:
@@ -154,6 +196,32 @@ class EventAdmin(ReadOnlyAdmin):
         if request.user.has_perm("invoicing.view_cost"):
             return columns
         return [column for column in columns if column != "shown_cost"]
+
+
+def _confirm_void(request: HttpRequest, keys: Sequence[UUID], *, back: str) -> HttpResponse:
+    """Show what voiding the events does to usage, cost and invoices, and ask for the reason."""
+    by = made_by(request)
+
+    def run(values: Mapping[str, Any]) -> str:
+        return done_text(void_events(keys=keys, reason=values["reason"], made_by=by))
+
+    details = []
+    if request.POST.get("confirmed") != "yes":
+        effect = preview_correction(lambda: void_events(keys=keys, reason="preview", made_by=by))
+        details = [effect_panel(request, effect)]
+    count = "1 event" if len(keys) == 1 else f"{len(keys):,} events"
+    return confirm(
+        request,
+        title="Void events",
+        text="Voided events stop counting, for usage, cost and bills. They are kept and marked, and can't be brought "
+        "back: an id that was accepted stays taken. What should count after all is sent as a new event.",
+        button="Void",
+        items=[Item(count, run=run)],
+        back=back,
+        form_class=ReasonForm,
+        danger=True,
+        details=details,
+    )
 
 
 def _sum(event: Event, pools: tuple[str, ...]) -> int | None:
@@ -184,6 +252,8 @@ def _event_panel(request: HttpRequest, event: Event) -> Panel:
             "payload": event_payload(event),
             "sees_cost": request.user.has_perm("invoicing.view_cost"),
             "uncosted": event.cost_state == CostState.NO_RATE,
+            "correction": correction_of(event),
+            "replaces": replaced_event(event),
             "same_series": list_url(Event, series=event.series_id, day=event.day),
         },
     )

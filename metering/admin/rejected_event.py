@@ -5,9 +5,21 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from amberflow.admin_base import Item, Panel, ReadOnlyAdmin, action, add_panel, change_url, confirm, display
+from amberflow.admin_base import (
+    Item,
+    Panel,
+    ReadOnlyAdmin,
+    ReasonForm,
+    action,
+    add_panel,
+    change_url,
+    confirm,
+    display,
+)
+from metering.admin.rejected_groups import group_page, groups_page
 from metering.models import RejectedEvent
 from metering.services.dismiss_rejected import dismiss_rejected
 from metering.services.replay_rejected import replay_rejected
@@ -33,11 +45,22 @@ class RejectedEventAdmin(ReadOnlyAdmin):
     purpose = "Events that could not be taken, with the reason. None so far: nothing was lost."
     list_display = ["code", "shown_status", "short_message", "customer_ref", "event_id", "times_seen", "last_seen_at"]
     list_filter = [("status", ChoicesDropdownFilter), ReasonFilter, "source"]
+    list_before_template = "admin/metering/rejectedevent/to_groups.html"
     search_fields = ["=event_id", "=customer_ref"]
     search_help_text = "Event id or customer, whole"
     actions = ["replay_selected", "dismiss_selected"]
     actions_detail = ["replay", "dismiss"]
-    fields = ["source", "api_key", "first_seen_at", "last_seen_at", "times_seen", "resolved_at"]
+    fields = ["source", "api_key", "first_seen_at", "last_seen_at", "times_seen", "resolved_at", "run"]
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("groups/", self.admin_site.admin_view(groups_page), name="rejected_groups"),
+            path("groups/one/", self.admin_site.admin_view(group_page), name="rejected_group"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in {"run__id__exact", "customer_ref"} or super().lookup_allowed(lookup, value, request)
 
     @display(
         description="Status",
@@ -90,8 +113,8 @@ class RejectedEventAdmin(ReadOnlyAdmin):
         )
 
     def _confirm_dismissal(self, request: HttpRequest, events: list[RejectedEvent], *, back: str) -> HttpResponse:
-        def dismiss(event: RejectedEvent, _values: Mapping[str, Any]) -> str:
-            dismiss_rejected(ids=[event.pk])
+        def dismiss(event: RejectedEvent, values: Mapping[str, Any]) -> str:
+            dismiss_rejected(ids=[event.pk], reason=values["reason"])
             return f"{event}: dismissed."
 
         return confirm(
@@ -102,6 +125,7 @@ class RejectedEventAdmin(ReadOnlyAdmin):
             items=_open_items(events, dismiss),
             excluded=_closed_items(events),
             back=back,
+            form_class=ReasonForm,
             danger=True,
         )
 

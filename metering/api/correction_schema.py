@@ -11,8 +11,8 @@ change, and by how much (amounts only for keys with the scope billing:read).
 VOID_DESCRIPTION = (
     """
 Takes events out of usage, by their ids or all of a customer in a window of time. Rollups, cost and drafts follow at
-once; what is invoiced becomes late usage to decide on. The events are kept and marked. Voiding again changes nothing. An id
-stays taken: a voided event that is sent again is a duplicate and doesn't come back.
+once; what is invoiced becomes late usage to decide on. The events are kept and marked. Voiding again changes nothing.
+An id stays taken: a voided event that is sent again is a duplicate and doesn't come back.
 """
     + _PREVIEW
 )

@@ -23,6 +23,7 @@ from metering.ingest.dialects.native import DEFAULT_SOURCE
 
 NAME_FIELDS = frozenset({"id", "customer", "source", "time"})
 WINDOW_FIELDS = frozenset({"customer", "type", "from", "to", "filter"})
+YEARS = (2000, 2100)
 
 
 def read_names(items: Any, *, field: str, also: Sequence[str] = ()) -> list[EventName]:
@@ -48,7 +49,7 @@ def read_replacements(items: Any, *, field: str) -> list[Replacement]:
 
 
 def read_window(item: Mapping[str, Any], *, field: str = "") -> Window:
-    """`customer`, `from` and `to` (instants, or days of the customer), `type`?, `filter`? (lists of dimension values)."""
+    """`customer`, `from`, `to` (instants, or days of the customer), `type`?, `filter`? (lists of dimension values)."""
     prefix = f"{field}." if field else ""
     customer = find_customer(_text(item, "customer", prefix), field=f"{prefix}customer")
     event_type = None
@@ -99,17 +100,16 @@ def _moment(item: Mapping[str, Any], name: str, prefix: str) -> datetime | date:
     value = item.get(name)
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-        try:
-            if (instant := read_time(value, name)) is not None:
-                return instant
-        except EventError:
-            pass
+            found = date.fromisoformat(value) if len(value) == len("2026-01-31") else read_time(value, name)
+        except (ValueError, EventError):
+            found = None
+        # No event lies outside.
+        if found is not None and YEARS[0] <= found.year <= YEARS[1]:
+            return found
     raise DomainError(
         "invalid_time",
-        f"{name} {str(value)[:60]!r} is neither a day like 2026-01-31 nor an instant like 2026-01-31T12:00:00Z.",
+        f"{name} {str(value)[:60]!r} is neither a day like 2026-01-31 nor an instant like 2026-01-31T12:00:00Z "
+        f"of the years {YEARS[0]} to {YEARS[1]}.",
         field=f"{prefix}{name}",
     )
 

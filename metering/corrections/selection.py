@@ -76,9 +76,8 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
         for name in names
     ]
     remembered = keys_of(identities)
-    keys: list[UUID | None] = [
-        remembered.get(identity)
-        or (UUID(bytes=event_key(occurred_at=name.time, identity=identity)) if name.time else None)
+    keys = [
+        remembered.get(identity) or _key_at(name.time, identity)
         for name, identity in zip(names, identities, strict=True)
     ]
     there = set(Event.objects.filter(pk__in=[key for key in keys if key]).values_list("pk", flat=True))
@@ -93,6 +92,14 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
             )
         found.append(key)
     return found
+
+
+def _key_at(time: datetime | None, identity: bytes) -> UUID | None:
+    try:
+        return None if time is None else UUID(bytes=event_key(occurred_at=time, identity=identity))
+    except OverflowError:
+        # No event has such a time.
+        return None
 
 
 def window_events(window: Window, *, last_batch: int | None = None) -> "QuerySet[Event]":

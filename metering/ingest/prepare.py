@@ -72,6 +72,8 @@ class PreparedEvents:
     cost_states: list[int] = field(default_factory=list)
     costs: list[Mapping[str, Decimal]] = field(default_factory=list)
     is_strict: list[bool] = field(default_factory=list)
+    # Positions of events with the provider's response id.
+    calls: list[int] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
 
 
@@ -97,10 +99,10 @@ def prepare_events(
     received_at: datetime,
     now: datetime,
     limits: ShapeLimits,
-    refused: Mapping[SeriesKey, EventError],
+    refused: Mapping[SeriesKey | bytes, EventError],
 ) -> Preparation:
     """Work out everything that is stored of the events, and why some can't be taken; `refused` are series that can't be
-    made."""
+    made, and identities of events that are not to count."""
     prepared = PreparedEvents()
     outcomes: list[int | EventError] = []
     repeats: dict[int, tuple[CanonicalEvent, KnownType]] = {}
@@ -122,6 +124,8 @@ def prepare_events(
                 outcomes.append(known)
                 repeats[index] = event, kind
                 continue
+            if refused and identity in refused:
+                raise refused[identity]
             properties = event.properties
             document = encode_json(event)
             if not is_surely_within(document, properties, limits):
@@ -166,6 +170,8 @@ def prepare_events(
         prepared.cost_states.append(cost_state)
         prepared.costs.append(costs or _NO_COSTS)
         prepared.is_strict.append(stated is None)
+        if event.call_id:
+            prepared.calls.append(position)
         if kept:
             prepared.kept += kept
     return Preparation(prepared, outcomes, repeats)

@@ -22,7 +22,7 @@ from metering.ingest.canonical import EventError
 from metering.ingest.customer_names import find_named
 from metering.ingest.limits import lock_series_of, refused_series
 from metering.ingest.series_key import SeriesKey, dimensions_of, series_digest
-from metering.models import EventType, IngestionChange, Series
+from metering.models import CustomerAlias, EventType, IngestionChange, Series
 from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
@@ -98,8 +98,8 @@ def current_generation(*, afresh: bool = False) -> int:
 
 
 def find_customers(references: Iterable[str], *, generation: int) -> dict[str, KnownCustomer]:
-    """The customers of those external ids, or of other names that apps know (`metering.ingest.customer_names`); unknown
-    ones are left out. Few queries, however many."""
+    """The customers of those external ids, of other names that apps know (`metering.ingest.customer_names`), or of
+    aliases; unknown ones are left out. Few queries, however many."""
     now = time.monotonic()
     found: dict[str, KnownCustomer] = {}
     wanted = []
@@ -111,20 +111,27 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
             wanted.append(reference)
     if wanted:
         fresh = _read_customers(wanted)
-        with _lock:
-            if len(_customers) > MAX_REMEMBERED:
-                _customers.clear()
-            _customers.update((key, (now + REMEMBERED_S, generation, customer)) for key, customer in fresh.items())
+        # Only what is committed may be remembered.
+        transaction.on_commit(lambda: _remember_customers(fresh, now + REMEMBERED_S, generation))
         found |= fresh
     return found
+
+
+def _remember_customers(fresh: dict[str, KnownCustomer], until: float, generation: int) -> None:
+    with _lock:
+        if len(_customers) > MAX_REMEMBERED:
+            _customers.clear()
+        _customers.update((key, (until, generation, customer)) for key, customer in fresh.items())
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:
     fields = ("external_id", "id", "timezone", "archived_at")
     rows = list(Customer.objects.filter(external_id__in=references).values_list(*fields))
-    known = {reference for reference, *_ in rows}
-    named = find_named([reference for reference in references if reference not in known])
-    if named:
+    missing = set(references) - {row[0] for row in rows}
+    if missing:
+        aliases = CustomerAlias.objects.filter(reference__in=missing)
+        rows += aliases.values_list("reference", *(f"customer__{name}" for name in fields[1:]))
+        named = find_named(sorted(missing - {row[0] for row in rows}))
         others = {row[1]: row[1:] for row in Customer.objects.filter(pk__in=named.values()).values_list(*fields)}
         rows += [(reference, *others[pk]) for reference, pk in named.items()]
     days = calendars((pk, timezone) for _, pk, timezone, _ in rows)

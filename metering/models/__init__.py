@@ -3,7 +3,7 @@
 from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
 from metering.models.customer_alias import CustomerAlias
-from metering.models.event import Event, EventBatch, EventIdentity, UnclaimedEvents
+from metering.models.event import Event, EventBatch, EventIdentity, ReportedCall, UnclaimedEvents
 from metering.models.event_correction import CorrectionRun, EventCorrection
 from metering.models.event_type import EventType
 from metering.models.ingestion_policy import IngestionPolicy
@@ -37,6 +37,7 @@ __all__ = [
     "ModelAlias",
     "QuarantineRun",
     "RejectedEvent",
+    "ReportedCall",
     "Series",
     "TimezoneChange",
     "UnclaimedEvents",

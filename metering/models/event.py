@@ -94,6 +94,18 @@ class EventIdentity(models.Model):
         return str(self.identity)
 
 
+class ReportedCall(models.Model):
+    """A call of a model that an event reported, by the provider's response id: so that one which a second system
+    reports under an id of its own is noticed."""
+
+    call = models.UUIDField(primary_key=True, help_text="Hash of customer and response id.")
+    key = models.UUIDField(help_text="Of the event.")
+    source = models.CharField(max_length=40, help_text="The route by which the event came.")
+
+    def __str__(self) -> str:
+        return f"{self.call} by {self.source}"
+
+
 class UnclaimedEvents(models.Model):
     """The events of one request whose ids are not claimed yet for all times; taken away by the audit."""
 

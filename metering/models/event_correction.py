@@ -84,7 +84,7 @@ class EventCorrection(models.Model):
 
     key = models.UUIDField(primary_key=True, help_text="Of the event.")
     kind = models.CharField(max_length=16, choices=CorrectionKind)
-    replaced_by = models.UUIDField(null=True, help_text="Key of the event that counts instead.")
+    replaced_by = models.UUIDField(null=True, unique=True, help_text="Key of the event that counts instead.")
     # Series are never deleted; the event's own day follows its customer's time zone and is read from the event.
     series = models.ForeignKey(
         Series, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False

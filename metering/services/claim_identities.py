@@ -13,7 +13,7 @@ from metering.ingest.canonical import EventError
 from metering.ingest.dialects import native
 from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
 from metering.ingest.quarantine import keep_rejections
-from metering.models import Event, EventBatch, EventIdentity
+from metering.models import Event, EventBatch, EventIdentity, ReportedCall
 from metering.queries import event_payload
 from metering.services.correct_events import void_events
 
@@ -47,6 +47,7 @@ def forget_old_claims() -> int:
     before = timezone.now() - timedelta(days=settings.INGEST_CLAIM_DAYS)
     bound = UUID(bytes=key_bound(before) + bytes(HASHED_IN_KEY))
     # By the index over keys in order of time; claims of one second are next to each other.
+    ReportedCall.objects.filter(key__lt=bound).delete()
     return EventIdentity.objects.filter(key__lt=bound).delete()[0]
 
 

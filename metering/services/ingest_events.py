@@ -1,6 +1,6 @@
 """Takes usage in: the one way by which events become usage, whatever route they came by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -10,16 +10,19 @@ from django.utils import timezone
 from customers.models import ApiKey
 from metering.aggregations import EPOCH
 from metering.costbook.book import current_book
+from metering.ingest.calls import find_reported
 from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.dialects import native
 from metering.ingest.identity import same_content
 from metering.ingest.limits import shape_limits
 from metering.ingest.prepare import Preparation, PreparedEvents, prepare_events
 from metering.ingest.quarantine import keep_rejections
-from metering.ingest.resolve import Refused, current_generation, find_customers, find_series, find_types
+from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult
+from metering.ingest.series_key import SeriesKey
 from metering.ingest.write import Outcome, OutdatedError, stored_events, unpack, write_events
 from metering.models import EventBatch
+from metering.services.missing_customers import create_missing_customers
 from metering.services.partitions import ensure_event_partitions
 
 CONFLICT = EventError(
@@ -65,14 +68,17 @@ def ingest_events(
     api_key_id = None if api_key is None else api_key.pk
     generation = current_generation()
     while True:
-        found = _prepare(events, received_at, generation)
-        series, refused_series = find_series(found.prepared.series)
-        if refused_series:
-            found = _prepare(events, received_at, generation, refused_series)
-        prepared = found.prepared
-        ensure_event_partitions(months=_months(prepared.microseconds))
+        found = _prepare(events, received_at, generation, {})
+        series, too_many = find_series(found.prepared.series)
+        refused: dict[SeriesKey | bytes, EventError] = {**too_many}
+        if refused:
+            found = _prepare(events, received_at, generation, refused)
+        ensure_event_partitions(months=_months(found.prepared.microseconds))
         try:
             with transaction.atomic():
+                if found.prepared.calls and (reported := find_reported(found.prepared, source=source)):
+                    found = _prepare(events, received_at, generation, {**refused, **reported})
+                prepared = found.prepared
                 fresh: set[bytes] = set()
                 if prepared.keys:
                     fresh = write_events(
@@ -84,11 +90,11 @@ def ingest_events(
                         generation=generation,
                         strict=strict,
                     )
-                result, refused = _result(events, _statuses(found, fresh), rejections)
+                result, kept = _result(events, _statuses(found, fresh), rejections)
                 if all_or_nothing and not result.is_whole:
-                    raise _UndoneError(result.undone(), refused)
-                if keep_rejected and refused:
-                    keep_rejections(refused, source=source, api_key_id=api_key_id, received_at=received_at)
+                    raise _UndoneError(result.undone(), kept)
+                if keep_rejected and kept:
+                    keep_rejections(kept, source=source, api_key_id=api_key_id, received_at=received_at)
             return result
         except _UndoneError as undone:
             if keep_rejected:
@@ -110,17 +116,27 @@ def _month(instant: int) -> date:
 
 
 def _prepare(
-    events: Sequence[CanonicalEvent], received_at: datetime, generation: int, refused: Refused | None = None
+    events: Sequence[CanonicalEvent],
+    received_at: datetime,
+    generation: int,
+    refused: Mapping[SeriesKey | bytes, EventError],
 ) -> Preparation:
+    references = {event.customer for event in events}
+    customers = find_customers(references, generation=generation)
+    types = find_types({event.type for event in events}, generation=generation)
+    if references - customers.keys():
+        missing = {event.customer for event in events if event.customer not in customers and event.type in types}
+        if missing and create_missing_customers(missing):
+            customers |= find_customers(missing, generation=generation)
     return prepare_events(
         events,
-        customers=find_customers({event.customer for event in events}, generation=generation),
-        types=find_types({event.type for event in events}, generation=generation),
+        customers=customers,
+        types=types,
         book=current_book(),
         received_at=received_at,
         now=timezone.now(),
         limits=shape_limits(),
-        refused=refused or {},
+        refused=refused,
     )
 
 

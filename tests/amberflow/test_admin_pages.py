@@ -14,7 +14,11 @@ from django.urls import reverse
 from customers.models import ApiKey, Customer
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.credits import grant_credits
-from metering.models import ApiRequest, CostModel, Event, ModelAlias, RejectedEvent, UsageImport
+from metering.models import ApiRequest, CostModel, Event, IngestionPolicy, ModelAlias, RejectedEvent, UsageImport
+from metering.rejected import open_groups
+from metering.services.correct_events import void_events
+from metering.services.fix_rejected import replay_group
+from metering.services.missing_customers import add_customer_alias
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
 from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
@@ -26,7 +30,18 @@ from tests.office import AUGUST, NOW
 
 TEN_PERCENT_OFF = {"start": "2026-07-01", "end": "2026-09-01", "discounts": [{"kind": "percent", "percent": "10"}]}
 OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
-PAGES = ("index", "live", "margin", "margin_csv", "needs_attention", "uncosted_models")
+PAGES = (
+    "index",
+    "live",
+    "margin",
+    "margin_csv",
+    "needs_attention",
+    "uncosted_models",
+    "rejected_groups",
+    "rejected_group",
+    "void_window",
+    "backfill",
+)
 MOST_QUERIES_OF_A_LIST = 8
 
 
@@ -67,6 +82,10 @@ def full_office(office):
     add_example(plan_version=draft, example=parse_example({"name": "nothing used", "total": "31"}))
     run_simulation(simulation_id=start_simulation(request=TEN_PERCENT_OFF).pk, now=NOW)
     LateUsage.objects.create(period=office.final.period, input_digest="x", events=1, amount=1, cost=1, noticed_at=NOW)
+    void_events(keys=[Event.objects.filter(series__customer=office.poor).get().pk], reason="a test", made_by="boss")
+    add_customer_alias(reference="northern", customer_id=office.north.pk, made_by="boss")
+    IngestionPolicy.objects.create(pk=1)
+    replay_group(group=open_groups()[0].group, made_by="boss")
     return office
 
 

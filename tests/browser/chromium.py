@@ -112,6 +112,12 @@ class Browser:
         self._wait_for("Page.loadEventFired")
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
+    def click_to_load(self, script):
+        """Run a script that makes the page load another, and wait until that one's scripts ran."""
+        self.evaluate(script)
+        self._wait_for("Page.loadEventFired")
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+
     def evaluate(self, script):
         """The value of a JavaScript expression in the page."""
         given = {"expression": script, "awaitPromise": True, "returnByValue": True}

@@ -359,7 +359,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.django_db
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(steps=STEPS)
 def test_any_history_leaves_what_counts(steps):
     with transaction.atomic():
