@@ -14,7 +14,6 @@ from customers.models import Customer
 from invoicing.admin.invoice import STATUS_LABELS, customer_address, shown_status
 from invoicing.admin.invoice_actions import ACTIONS
 from invoicing.models import Invoice, InvoiceStatus, PushState
-from invoicing.queries import voided_periods
 from invoicing.services.finalize import final_after
 from metering.models import Event
 from pricing.models import Subscription
@@ -117,7 +116,7 @@ def _customer_figures(request: HttpRequest, customer: Customer) -> Panel | None:
     today = timezone.now().date()
     start = today.replace(day=1)
     tomorrow = today + timedelta(days=1)
-    scope = Scope(start, tomorrow, customer.pk, voided_periods(start=start, end=tomorrow))
+    scope = Scope(start, tomorrow, customer.pk)
     return Panel(
         "admin/invoicing/customer/figures.html",
         {

@@ -14,7 +14,7 @@ from pricing.services.commitments import check_commitment
 class CommitmentForm(CheckedForm):
     class Meta:
         model = Commitment
-        fields = ["subscription", "name", "amount", "starts_on", "ends_on", "price_keys", "reason"]
+        fields = ["subscription", "name", "amount", "starts_on", "ends_on", "price_keys", "early_end", "reason"]
 
     def complete(self, instance: Any, values: dict[str, Any]) -> None:
         # An empty field means all lines, not none.
