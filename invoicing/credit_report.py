@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db.models import Q, Sum
 
-from amberflow.lib.money import round_half_away, use_money_context
+from amberflow.lib.money import round_to_places, use_money_context
 from invoicing.models import CreditEntry, CreditKind
 
 Kind = CreditEntry.Kind
@@ -68,7 +68,7 @@ def credit_movements(*, start: date, end: date) -> list[CreditMovement]:
             opening=int(row["opening"]),
             closing=int(row["closing"]),
             breakage_minor=breakage.get(row["grant__currency"], 0) if row["grant__kind"] == CreditKind.PAID else None,
-            **{str(kind): int(row[f"of_{kind}"]) for kind in MOVEMENTS},
+            **{str(kind): int(row[f"of_{kind}"]) for kind in MOVEMENTS},  # type: ignore[literal-required]  # as annotated
         )
         for row in sums.order_by("grant__currency", "grant__kind")
     ]
@@ -86,7 +86,7 @@ def breakage_by_currency(*, start: date, end: date) -> dict[str, int]:
 def breakage_of(*, expired_minor: int, amount_minor: int, paid_minor: int) -> int:
     """The part of the price of a grant that belongs to what expired of it: paid × expired ÷ granted, rounded."""
     with use_money_context():
-        return int(round_half_away(Decimal(paid_minor) * expired_minor / amount_minor, 0))
+        return int(round_to_places(Decimal(paid_minor) * expired_minor / amount_minor, 0))
 
 
 def _breakages(start: date, end: date) -> Iterator[tuple[str, int]]:

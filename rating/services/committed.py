@@ -42,7 +42,8 @@ def billed_before(*, subscription_id: int, promise: TermCommitment, day: date) -
         period__voided=None,
         key=f"{TRUE_UP}{promise.key}",
     )
-    return counted + settled.aggregate(total=Sum("amount", default=ZERO))["total"]
+    own: Decimal = settled.aggregate(total=Sum("amount", default=ZERO))["total"]
+    return counted + own
 
 
 def _price_key(line_key: str) -> str:

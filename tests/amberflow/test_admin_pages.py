@@ -26,7 +26,7 @@ from tests.office import AUGUST, NOW
 
 TEN_PERCENT_OFF = {"start": "2026-07-01", "end": "2026-09-01", "discounts": [{"kind": "percent", "percent": "10"}]}
 OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
-PAGES = ("index", "margin", "margin_csv", "needs_attention", "uncosted_models")
+PAGES = ("index", "margin", "margin_csv", "credit_report", "credit_report_csv", "needs_attention", "uncosted_models")
 MOST_QUERIES_OF_A_LIST = 8
 
 

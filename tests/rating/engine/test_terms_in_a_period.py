@@ -258,7 +258,7 @@ def test_a_commitment_waits_for_the_period_in_which_its_term_ends(ends):
 
 
 def test_a_term_that_is_cut_says_what_was_promised_and_what_is_due():
-    # 1,000 for 365 days, of which 120 ran: 1000 × 120 ÷ 365 = 328.767123287671; less 200 billed before, and 90 + 10 here.
+    # 1,000 for 365 days, of which 120 ran: 1000 × 120 ÷ 365 = 328.767123287671; less 200 before, and 90 + 10 here.
     promise = Commitment(
         "c1",
         "Annual commitment",
