@@ -77,7 +77,7 @@ def test_a_grant_is_made_once_and_shown_with_its_ledger(api):
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount": "1000.01"}, {"customer": "other"}, {"expires_on": None}, {"kind": "promotional", "paid": None}],,
+    [{"amount": "1000.01"}, {"customer": "other"}, {"expires_on": None}, {"kind": "promotional", "paid": None}],
 )
 def test_a_key_that_was_used_for_another_grant(api, change):
     CustomerFactory(external_id="other")
