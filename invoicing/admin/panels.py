@@ -106,7 +106,7 @@ def _issues(invoice: Invoice) -> Iterator[tuple[str, str]]:
 
 # --- its part on other pages ---------------------------------------------------------------------------------
 def _invoices(rows: Any) -> list[tuple[Invoice, str, str]]:
-    found = rows.select_related("period").defer("period__frozen_input")[:SHOWN_INVOICES]
+    found = rows.select_related("period__subscription").defer("period__frozen_input")[:SHOWN_INVOICES]
     return [(invoice, shown_status(invoice), STATUS_LABELS[shown_status(invoice)]) for invoice in found]
 
 

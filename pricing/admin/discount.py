@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from amberflow.admin_base import BaseAdmin, change_url, display, object_link
 from amberflow.formats import money_text, number_text
@@ -49,6 +49,8 @@ class TermsForm(CheckedForm):
         super().__init__(*args, **options)
         if "kind" in self.fields:
             self.fields["kind"].widget.attrs["data-kind-fields"] = json.dumps(KIND_FIELDS)
+        for name in {"price_keys", "meter_codes"} & self.fields.keys():
+            self.fields[name].widget = UnfoldAdminTextInputWidget()
 
 
 class DiscountForm(TermsForm):
