@@ -14,7 +14,7 @@ from django.urls import reverse
 from pricing.documents import add_price
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
-from pricing.models import Discount, Subscription, SubscriptionPrice
+from pricing.models import AddOn, Discount, Subscription, SubscriptionPrice
 from pricing.services.plans import create_version
 from tests.browser.chromium import Browser, find_chromium
 from tests.browser.test_back_office import picture
@@ -216,6 +216,16 @@ def test_own_prices_and_discounts_are_entered_without_json(draft, browser, live_
     discount = Discount.objects.get()
     assert discount.tiers == [{"up_to": "500", "percent": "10"}, {"up_to": None, "percent": "15"}]
     assert (discount.filter, discount.percent, discount.price) == ({"model": ["alpha", "beta"]}, None, None)
+
+    browser.open(f"{live_server.url}{reverse('admin:pricing_addon_add')}")
+    type_into(browser, "Charge model", "flat")
+    type_into(browser, "Amount", "15")
+    for name, value in (("code", "seats"), ("name", "Seats"), ("currency", "EUR")):
+        fill(browser, f"[name={name}]", value)
+    browser.evaluate("document.querySelector('[name=_save]').click()")
+    until(browser, "location.pathname", "/addon/")
+    until(browser, "document.body.innerText", "Seats")
+    assert AddOn.objects.get().document == {"model": "flat", "currency": "EUR", "amount": "15"}
 
     browser.open(f"{live_server.url}{reverse('admin:rating_simulation_add')}")
     press(browser, "Add")

@@ -83,6 +83,8 @@
   // A price document. `state` has what was typed for any charge model; only what the chosen one reads is written.
   const priceEditor = (document_, schema, write, currency) => {
     const state = { model: "per_unit", currency, ...document_ };
+    // Where the form has a currency of its own, the price's is the same.
+    const shared = document.querySelector("form [name=currency]");
     state.tiers = (state.tiers || []).map((tier) => ({ ...tier }));
     const box = make("div", { class: "af-editor" });
     const modelOf = () => schema.models.find((model) => model.name === state.model) || schema.models[0];
@@ -137,7 +139,8 @@
       fields.replaceChildren(
         labelled({ label: "Charge model" }, choiceInput(schema.models.map((one) => [one.name, one.label]), model.name,
           (name) => { state.model = name; show(); changed(); }), "model"),
-        labelled({ label: "Currency" }, textInput(state.currency, (typed) => set("currency")(typed.toUpperCase()), "Currency"), "currency"),
+        ...(shared ? [] : [labelled({ label: "Currency" },
+          textInput(state.currency, (typed) => set("currency")(typed.toUpperCase()), "Currency"), "currency")]),
         ...schema.fields.filter((field) => model.fields.includes(field.name)).map(inputOf));
     };
 
@@ -177,6 +180,7 @@
     };
     const preview = make("div", { class: "af-editor-preview" },
       make("div", { class: "af-field" }, make("label", {}, "Preview of a quantity ", unit), quantity), figures);
+    shared?.addEventListener("input", () => shared.value && set("currency")(shared.value.toUpperCase()));
     box.addEventListener("input", () => (box.dataset.touched = "yes"));
     box.append(fields, preview);
     show();
