@@ -18,6 +18,7 @@ class AmberflowAdminSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         """The pages that belong to no single model; asked for when the addresses are built, with all apps ready."""
         from invoicing.admin.attention import attention_page
+        from invoicing.admin.credit_report import credit_report_csv, credit_report_page
         from invoicing.admin.margin import margin_csv, margin_page
         from invoicing.admin.preview import preview_page
         from metering.admin.cost_book import uncosted_models_page
@@ -29,6 +30,8 @@ class AmberflowAdminSite(UnfoldAdminSite):
             path("live/feed", self.admin_view(live_feed), name="live_feed"),
             path("margin/", self.admin_view(margin_page), name="margin"),
             path("margin/margin.csv", self.admin_view(margin_csv), name="margin_csv"),
+            path("credit-report/", self.admin_view(credit_report_page), name="credit_report"),
+            path("credit-report/credits.csv", self.admin_view(credit_report_csv), name="credit_report_csv"),
             path("needs-attention/", self.admin_view(attention_page), name="needs_attention"),
             path("preview/<int:subscription_id>/", self.admin_view(preview_page), name="invoice_preview"),
             path(

@@ -54,6 +54,7 @@ _NAVIGATION = [
         "items": [
             _model("Invoices", "receipt_long", "invoicing", "invoice"),
             _model("Credits", "redeem", "invoicing", "creditgrant"),
+            _item("Credit report", "account_balance_wallet", "credit_report", "invoicing.view_creditgrant"),
             _model("Billing periods", "date_range", "rating", "billingperiod"),
             _model("Rated lines", "format_list_numbered", "rating", "ratedline"),
         ],

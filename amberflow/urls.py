@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("metering.api.urls")),
     path("", include("pricing.api.urls")),
     path("", include("rating.api.urls")),
+    path("", include("invoicing.api.urls")),
     path("", include("invoicing.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]

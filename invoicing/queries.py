@@ -52,14 +52,6 @@ def invoice_names(period_ids: Collection[int]) -> dict[int, str]:
     return {invoice.period_id: str(invoice) for invoice in Invoice.objects.filter(period_id__in=period_ids)}
 
 
-def voided_periods(*, start: date, end: date) -> tuple[int, ...]:
-    """The billing periods that touch the days [start, end) and whose invoice is void: their revenue doesn't count."""
-    periods = BillingPeriod.objects.filter(
-        start_date__lt=end, end_date__gt=start, invoice__status=InvoiceStatus.VOID
-    ).order_by("pk")
-    return tuple(periods.values_list("pk", flat=True))
-
-
 @use_money_context()
 def tie_invoices(*, scope: Scope, currency: str) -> Tie:
     """The proof that the rated lines of invoiced periods are the lines of their invoices, to the minor unit."""

@@ -1,5 +1,6 @@
 """Ranges of days as the margin page and the dashboard name them, each with the one before to compare with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,6 +15,13 @@ class DayRange:
     end: date
     previous_start: date
     previous_end: date
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What an address needs to ask for the range."""
+        if self.code == "custom":
+            return {"start": str(self.start), "end": str(self.end - timedelta(days=1))}
+        return {"range": self.code}
 
 
 RANGES = {
@@ -51,3 +59,14 @@ def custom_range(start: date, last: date) -> DayRange:
     end = last + timedelta(days=1)
     name = f"{start:%-d %b %Y} to {last:%-d %b %Y}"
     return DayRange("custom", name, start, end, start - (end - start), start)
+
+
+def read_days(parameters: Mapping[str, str], *, today: date) -> DayRange:
+    """The range that an address asks for: `range`, or `start` and `end` (both included); this month by default."""
+    code = parameters.get("range", "custom")
+    try:
+        start = date.fromisoformat(parameters.get("start", ""))
+        last = date.fromisoformat(parameters.get("end", ""))
+    except ValueError:
+        return named_range(code, today=today)
+    return custom_range(start, max(start, last)) if code == "custom" else named_range(code, today=today)

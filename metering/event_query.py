@@ -11,8 +11,9 @@ from amberflow.lib.errors import DomainError
 from customers.models import Customer
 from metering.ingest.identity import event_identity, first_key
 from metering.ingest.prepare import EARLIEST
-from metering.models import Event, EventIdentity, EventType, Series
+from metering.models import Event, EventType, Series
 from metering.models.event import CostState
+from metering.queries import keys_of
 from metering.windows import whole_seconds
 
 # The table is read by time only, whatever else is asked for.
@@ -67,8 +68,8 @@ def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) 
 def find_event_by_id(*, customer: str, source: str, event_id: str) -> Event | None:
     """The event that a client sent under this id, None if none was accepted. Raises DomainError for the customer."""
     identity = event_identity(customer_id=_customer(customer).pk, source=source, event_id=event_id)
-    found = EventIdentity.objects.filter(pk=UUID(bytes=identity)).first()
-    return None if found is None else find_event(found.key)
+    key = keys_of([identity]).get(identity)
+    return None if key is None else find_event(key)
 
 
 def find_event(key: UUID) -> Event | None:

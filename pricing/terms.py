@@ -13,10 +13,11 @@ from typing import Any
 from amberflow.lib.money import ONE
 from metering.models import Meter
 from pricing.discounts import discounts_of
+from pricing.engine.commitments import Due, due_of
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.engine.document import parse_price
 from pricing.engine.price import Price as EnginePrice
-from pricing.models import PlanVersion, Price, Subscription, SubscriptionPrice
+from pricing.models import Commitment, PlanVersion, Price, Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
 
 # Add-ons and one-off charges come after the plan's prices, whose sort_order is a small integer.
@@ -57,7 +58,11 @@ class TermPrice:
 
 @dataclass(frozen=True, slots=True)
 class TermCommitment:
-    """A promise to spend `amount` in the term [starts, ends) on the lines of `prices` (None: all)."""
+    """A promise to spend `amount` in the term [starts, ends) on the lines of `prices` (None: all).
+
+    Where the subscription ends before the term, `ends` is that day, `amount` what is due then, and `promised` the
+    amount for the whole term up to `term_ends`. A term that was to begin later has `starts` after `ends`.
+    """
 
     key: str
     name: str
@@ -65,6 +70,8 @@ class TermCommitment:
     starts: date
     ends: date
     prices: tuple[str, ...] | None
+    promised: Decimal | None = None
+    term_ends: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +127,19 @@ def terms_of(
         currency=subscription.plan_version.currency,
         prices=tuple(sorted(prices, key=lambda price: (price.sort_order, price.key, price.starts or start))),
         discounts=discounts_of(subscription, plan_days(versions), start, end),
-        commitments=tuple(
-            TermCommitment(
-                key=f"commitment-{row.pk}",
-                name=row.name,
-                amount=row.amount,
-                starts=row.starts_on,
-                ends=row.ends_on,
-                prices=None if row.price_keys is None else tuple(row.price_keys),
-            )
-            for row in subscription.commitments.filter(starts_on__lt=end, ends_on__gt=start).order_by("starts_on", "pk")
-        ),
+        commitments=_commitments(subscription, start, end),
         trial_ends=subscription.trial_ends_on,
+    )
+
+
+def due_commitment(row: Commitment, subscription: Subscription) -> Due | None:
+    """What of a stored promise is due when, as the subscription's end stands."""
+    return due_of(
+        amount=row.amount,
+        starts=row.starts_on,
+        ends=row.ends_on,
+        early_end=row.early_end,
+        subscription_ends=subscription.ends_on,
     )
 
 
@@ -197,6 +205,29 @@ def plan_prices_between(*, subscription: Subscription, start: date, end: date) -
     return {
         key: pk for dated in versions for (version_id, key), pk in by_version.items() if version_id == dated.version.pk
     }
+
+
+def _commitments(subscription: Subscription, start: date, end: date) -> tuple[TermCommitment, ...]:
+    """The promises whose term touches the days [start, end), or that are settled on one of them."""
+    found = []
+    for row in subscription.commitments.filter(ends_on__gt=start).order_by("starts_on", "pk"):
+        due = due_commitment(row, subscription)
+        if due is None or due.on <= start or min(row.starts_on, due.on) >= end:
+            continue
+        is_cut = due.on != row.ends_on
+        found.append(
+            TermCommitment(
+                key=f"commitment-{row.pk}",
+                name=row.name,
+                amount=due.amount,
+                starts=row.starts_on,
+                ends=due.on,
+                prices=None if row.price_keys is None else tuple(row.price_keys),
+                promised=row.amount if is_cut else None,
+                term_ends=row.ends_on if is_cut else None,
+            )
+        )
+    return tuple(found)
 
 
 def dated_prices(

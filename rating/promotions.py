@@ -23,10 +23,11 @@ class PromotionMoney:
 
 @use_money_context()
 def promotion_money(*, discount_keys: Sequence[str], subscription_ids: Sequence[int]) -> list[PromotionMoney]:
-    """The money of a promotion's discounts, by currency. Lines of void invoices are in it: they were promised too."""
+    """The money of a promotion's discounts, by currency. Lines of void invoices are not in it: they were taken back."""
     keys = set(discount_keys)
     sums: dict[str, list[Decimal]] = {}
-    lines = RatedLine.objects.filter(period__subscription_id__in=subscription_ids).exclude(discount_amount=0)
+    lines = RatedLine.objects.filter(period__subscription_id__in=subscription_ids, period__voided=None)
+    lines = lines.exclude(discount_amount=0)
     for line in lines.only("currency", "explanation", "amount", "cost").iterator(chunk_size=500):
         taken = [Decimal(each["amount"]) for each in line.explanation["discounts"] if _discount(each["key"]) in keys]
         if taken:

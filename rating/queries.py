@@ -21,7 +21,7 @@ from amberflow.lib.money import ZERO, use_money_context
 from metering.models import EventType
 from metering.reports import Window, cost_outside, total_usage_cost, window_costs
 from rating.engine.margin import margin
-from rating.models import BillingPeriod, LateUsage, LineCredit, RatedLine, Slice, UnbilledCost
+from rating.models import BillingPeriod, LateUsage, LineCredit, RatedLine, Slice, UnbilledCost, VoidedPeriod
 from rating.services.inputs import cost_rate
 
 CUSTOMER = "customer"
@@ -78,12 +78,11 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which days [start, end), whose, and which periods' revenue doesn't count because their invoice is void."""
+    """Which days [start, end), and whose. Revenue of void invoices never counts."""
 
     start: date
     end: date
     customer_id: int | None = None
-    voided_periods: tuple[int, ...] = ()
 
 
 def known_dimensions() -> list[str]:
@@ -126,7 +125,7 @@ def find_ties(*, scope: Scope, currency: str) -> list[Tie]:
 def _all_parts(scope: Scope, by: Sequence[str]) -> Iterator[tuple[str, Group, tuple[Decimal, ...]]]:
     """(currency, group, amounts as in MarginRow) from slices, credits, unbilled cost and usage outside any period."""
     keys = [f"key_{n}" for n in range(len(by))]
-    counted = ~Q(line__period_id__in=scope.voided_periods)
+    counted = ~Q(line__period_id__in=_voided(scope))
     slices = _grouped(_slices(scope), by, currency="line__currency", period="line__period", line=F("line__name"))
     for row in slices.annotate(
         listed=Sum("gross", filter=counted, default=ZERO),
@@ -191,8 +190,9 @@ def _tie_revenue(scope: Scope, currency: str) -> Tie:
     lines = RatedLine.objects.filter(period__in=_periods(scope), currency=currency)
     parts = Slice.objects.filter(line__in=lines)
     inside = parts.filter(day__gte=scope.start, day__lt=scope.end)
-    counted = inside.exclude(line__period_id__in=scope.voided_periods)
-    credits = _credits(scope).filter(line__in=lines).exclude(line__period_id__in=scope.voided_periods)
+    voided = _voided(scope)
+    counted = inside.exclude(line__period_id__in=voided)
+    credits = _credits(scope).filter(line__in=lines).exclude(line__period_id__in=voided)
     given = _sum(credits, "amount")
     return Tie(
         name="Revenue",
@@ -200,7 +200,7 @@ def _tie_revenue(scope: Scope, currency: str) -> Tie:
         terms=(
             ("Net revenue above", _sum(counted, "net") - given),
             ("Promotional credits taken off it", given),
-            ("Of void invoices", _sum(inside.filter(line__period_id__in=scope.voided_periods), "net")),
+            ("Of void invoices", _sum(inside.filter(line__period_id__in=voided), "net")),
             ("Of the same lines, on other days", _sum(parts.exclude(day__gte=scope.start, day__lt=scope.end), "net")),
         ),
         total_name="Rated lines of the billing periods",
@@ -264,6 +264,12 @@ def _periods(scope: Scope) -> QuerySet[BillingPeriod]:
     if scope.customer_id is not None:
         periods = periods.filter(subscription__customer_id=scope.customer_id)
     return periods.select_related("subscription").defer("frozen_input")
+
+
+def _voided(scope: Scope) -> list[int]:
+    """The periods whose invoice is void: few, so that they are named one by one."""
+    voided = VoidedPeriod.objects.filter(period__in=_periods(scope).order_by().values("pk"))
+    return list(voided.order_by("pk").values_list("pk", flat=True))
 
 
 def _slices(scope: Scope) -> QuerySet[Slice]:

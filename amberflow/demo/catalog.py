@@ -5,12 +5,14 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from amberflow.demo.model import LLM_CALL, PAGE_EXTRACTION, Company, DemoCustomer, DemoPlan
+from amberflow.demo.model import LLM_CALL, PAGE_EXTRACTION, Company, DemoCustomer, DemoPlan, DemoPrice
+from amberflow.demo.terms import load_terms
 from customers.models import Customer
 from metering.models import EventType, Meter
 from pricing.documents import add_price
-from pricing.models import Discount, Plan, PlanVersion, Subscription
+from pricing.models import AddOn, Discount, Plan, PlanVersion, Promotion, Subscription
 from pricing.services.plans import create_plan, create_version, publish_version
+from pricing.services.promotions import check_promotion
 from pricing.services.subscriptions import create_subscription
 from rating.models import ExchangeRate
 
@@ -87,9 +89,31 @@ def _load_plan(plan: DemoPlan) -> None:
         else:
             version = create_version(plan_id=version.plan_id, note=note)
             version.prices.all().delete()
-        for price in prices:
-            add_price(plan_version=version, key=price.key, name=price.name, document=price.document)
+        _add_prices(version, prices)
         publish_version(version_id=version.pk)
+    if version is not None and plan.proposal is not None:
+        note, prices = plan.proposal
+        version = create_version(plan_id=version.plan_id, note=note)
+        version.prices.all().delete()
+        _add_prices(version, prices)
+
+
+def _add_prices(version: PlanVersion, prices: tuple[DemoPrice, ...]) -> None:
+    for price in prices:
+        add_price(plan_version=version, key=price.key, name=price.name, document=price.document)
+
+
+@transaction.atomic
+def load_offers(company: Company) -> None:
+    """Add-ons and promotions, which go with any plan."""
+    for add_on in company.add_ons:
+        values = {"name": add_on.name, "currency": add_on.document["currency"], "document": add_on.document}
+        AddOn.objects.get_or_create(code=add_on.key, defaults=values)
+    for promotion in company.promotions:
+        row = Promotion(code=promotion.code, name=promotion.name, **promotion.terms)
+        if not Promotion.objects.filter(code=row.code).exists():
+            check_promotion(promotion=row)
+            row.save()
 
 
 def load_customers(company: Company) -> int:
@@ -119,7 +143,9 @@ def _load_customer(demo: DemoCustomer) -> Subscription:
         ends_on=demo.ends_on,
         billing_cycle=demo.billing_cycle,
         auto_finalize=demo.auto_finalize,
+        trial_ends_on=demo.trial_ends_on,
     )
+    load_terms(demo, subscription)
     for discount in demo.discounts:
         Discount.objects.create(
             subscription=subscription,

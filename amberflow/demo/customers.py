@@ -5,7 +5,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from amberflow.demo.dates import latest_31st, months_before
-from amberflow.demo.model import DemoCustomer, PromisedDiscount, Workload
+from amberflow.demo.model import (
+    DemoCustomer,
+    GrantedCredit,
+    OneOff,
+    OwnPrice,
+    PromisedCommitment,
+    PromisedDiscount,
+    SecondSubscription,
+    SoldAddOn,
+    Workload,
+)
+from amberflow.demo.plans import own_input_tiers
 
 UNKNOWN_MODEL = "acme-private-llm-7b"
 
@@ -71,6 +82,14 @@ def in_good_order(today: date) -> tuple[DemoCustomer, ...]:
             calls_per_workday=20,
             growth=1.9,
             tax_id="DE000000000",
+            own_prices=(
+                OwnPrice(
+                    "input",
+                    own_input_tiers(),
+                    months_before(today, 3) + timedelta(days=9),
+                    "Renewal: cheaper input, in tiers of its own",
+                ),
+            ),
             workloads=(
                 _code("mistral", "codestral-2508", 3),
                 _code("anthropic", "claude-sonnet-4-5", 1, until=switch),
@@ -105,6 +124,19 @@ def in_good_order(today: date) -> tuple[DemoCustomer, ...]:
             starts_on=months_before(today, 9),
             calls_per_workday=33,
             growth=2.2,
+            # A ramp: the first half-year's promise was missed, the second's is under way.
+            commitments=(
+                PromisedCommitment(
+                    "Commitment, first half-year", Decimal(3600), months_before(today, 9), months_before(today, 3)
+                ),
+                PromisedCommitment(
+                    "Commitment, second half-year",
+                    Decimal(4200),
+                    months_before(today, 3),
+                    months_before(today, -3),
+                    early_end="prorated",
+                ),
+            ),
             workloads=(
                 _search("openai", "gpt-5-mini", 4, reasoning=0.3),
                 _summarize("google", "gemini-2.5-pro", 3, reasoning=0.4),
@@ -122,6 +154,8 @@ def in_good_order(today: date) -> tuple[DemoCustomer, ...]:
             starts_on=months_before(today, 11),
             calls_per_workday=29,
             growth=1.5,
+            add_ons=(SoldAddOn("priority-support", Decimal(1), months_before(today, 5)),),
+            one_offs=(OneOff("Onboarding workshop", Decimal(750), months_before(today, 10) + timedelta(days=4)),),
             discounts=(
                 PromisedDiscount(
                     "Launch partner", Decimal(15), months_before(today, 9) + timedelta(days=14), months_before(today, 3)
@@ -144,6 +178,7 @@ def in_good_order(today: date) -> tuple[DemoCustomer, ...]:
             starts_on=months_before(today, 7),
             calls_per_workday=18,
             growth=1.7,
+            redeems="WELCOME20",
             workloads=(
                 _pages(6),
                 _summarize("openai", "gpt-5-mini", 3, reasoning=0.3),
@@ -162,9 +197,50 @@ def in_good_order(today: date) -> tuple[DemoCustomer, ...]:
             calls_per_workday=12,
             growth=1.3,
             billing_cycle="anniversary",
+            credits=(
+                GrantedCredit(
+                    "Prepaid credits", Decimal(400), Decimal(360), latest_31st(today, 6), months_before(today, -6)
+                ),
+            ),
             workloads=(
                 _chat("mistral", "mistral-small-latest", 4),
                 _search("mistral", "mistral-medium-latest", 3),
+            ),
+        ),
+    )
+
+
+def with_terms(today: date) -> tuple[DemoCustomer, ...]:
+    """Two more customers that show what a subscription can be: in its trial, and one of two."""
+    return (
+        DemoCustomer(
+            external_id="nimbus-weather",
+            name="Nimbus Weather Oy",
+            email="laskut@nimbus-weather.example",
+            address="Mannerheimintie 20\n00100 Helsinki\nFinland",
+            timezone="Europe/Helsinki",
+            plan="starter",
+            plan_version=1,
+            starts_on=today - timedelta(days=9),
+            trial_ends_on=today + timedelta(days=5),
+            calls_per_workday=8,
+            workloads=(_chat("mistral", "mistral-small-latest", 3), _search("openai", "gpt-5-mini", 1, reasoning=0.3)),
+        ),
+        DemoCustomer(
+            external_id="atlas-archives",
+            name="Atlas Archives Inc.",
+            email="payables@atlasarchives.example",
+            address="101 Arch Street\nBoston, MA 02110\nUnited States",
+            timezone="America/New_York",
+            plan="starter",
+            plan_version=1,
+            starts_on=months_before(today, 4),
+            second=SecondSubscription("document-desk", "Archive digitisation", months_before(today, 3)),
+            add_ons=(SoldAddOn("seats", Decimal(6), months_before(today, 2) + timedelta(days=14)),),
+            calls_per_workday=6,
+            workloads=(
+                _search("openai", "gpt-5-mini", 3, reasoning=0.3),
+                _pages(3, since=months_before(today, 3)),
             ),
         ),
     )
@@ -187,6 +263,12 @@ def worth_a_look(today: date) -> tuple[DemoCustomer, ...]:
             calls_per_workday=11,
             growth=0.4,
             ends_on=months_before(today, 4) + timedelta(days=19),
+            # Paid in advance, and not used up when it left: breakage.
+            credits=(
+                GrantedCredit(
+                    "Prepaid credits", Decimal(500), Decimal(500), months_before(today, 7), months_before(today, 3)
+                ),
+            ),
             workloads=(
                 _code("openai", "gpt-5-mini", 4, reasoning=0.4),
                 _chat("openai", "gpt-4o", 1),
@@ -204,6 +286,9 @@ def worth_a_look(today: date) -> tuple[DemoCustomer, ...]:
             starts_on=months_before(today, 8),
             calls_per_workday=11,
             growth=1.8,
+            credits=(
+                GrantedCredit("Welcome credit", Decimal(60), None, months_before(today, 8), months_before(today, -4)),
+            ),
             workloads=(
                 _summarize("google", "gemini-2.5-pro", 3, input_median=170_000, input_sigma=0.4, reasoning=0.5),
                 _summarize("anthropic", "claude-sonnet-4-5", 1, input_median=120_000, input_sigma=0.5),

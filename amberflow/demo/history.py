@@ -13,6 +13,7 @@ from amberflow.demo.dates import months_before
 from amberflow.demo.model import Company, DemoCustomer
 from amberflow.demo.report import Report
 from invoicing.models import Invoice, InvoiceStatus
+from invoicing.services.credits import expire_credits
 from invoicing.services.finalize import finalize_invoice
 from invoicing.services.payment import record_payment
 from invoicing.services.runs import finalize_due, rate_and_draft
@@ -45,6 +46,7 @@ def _live_through_month(company: Company, moment: datetime) -> None:
     rate_and_draft(now=moment - DRAFTED_BEFORE)
     finalize_due(now=moment)
     _finalize_by_hand(company, moment)
+    expire_credits(now=moment)
 
 
 def _billing_days(company: Company, now: datetime) -> Iterator[datetime]:

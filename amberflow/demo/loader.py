@@ -41,7 +41,9 @@ def load_demo(*, seed: int, today: date, now: datetime, fast: bool, report: Repo
     with report.step("Plans"):
         catalog.load_meters()
         catalog.load_exchange_rates(company.start)
-        report.result(f"{catalog.load_plans(company.plans)} versions of {len(company.plans)} plans")
+        versions = catalog.load_plans(company.plans)
+        catalog.load_offers(company)
+        report.result(f"{versions} versions of {len(company.plans)} plans")
     with report.step("Customers"):
         report.result(f"{catalog.load_customers(company)} customers with subscriptions")
     with report.step("Usage"):

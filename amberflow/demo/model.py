@@ -44,10 +44,70 @@ class PromisedDiscount:
 
 
 @dataclass(frozen=True, slots=True)
+class PromisedCommitment:
+    """At least `amount` for the local days [starts_on, ends_on)."""
+
+    name: str
+    amount: Decimal
+    starts_on: date
+    ends_on: date
+    early_end: str = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """A negotiated price from a local day on, in the place of the plan's price of the same key."""
+
+    key: str
+    document: dict[str, Any] = field(hash=False)
+    starts_on: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoldAddOn:
+    """So many of an add-on from a local day on."""
+
+    code: str
+    times: Decimal
+    starts_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class OneOff:
+    """A charge that is due once, on a local day."""
+
+    name: str
+    amount: Decimal
+    starts_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedCredit:
+    """Credits that count on the local days [starts_on, ends_on); `paid` is their price, None for a gift."""
+
+    name: str
+    amount: Decimal
+    paid: Decimal | None
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSubscription:
+    """Another subscription of the same customer, beside the first one."""
+
+    plan: str
+    name: str
+    starts_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class DemoCustomer:
     """Who buys what from when, how much is used, and how the invoices are paid.
 
-    `calls_per_workday` is the level in the middle of the year, `growth` the factor over a whole year.
+    `calls_per_workday` is the level in the middle of the year, `growth` the factor over a whole year. `redeems` is the
+    code of a promotion that is redeemed on the first day.
     """
 
     external_id: str
@@ -66,7 +126,15 @@ class DemoCustomer:
     tax_id: str = ""
     payment_term_days: int | None = None
     auto_finalize: bool = True
+    trial_ends_on: date | None = None
     discounts: tuple[PromisedDiscount, ...] = ()
+    commitments: tuple[PromisedCommitment, ...] = ()
+    own_prices: tuple[OwnPrice, ...] = ()
+    add_ons: tuple[SoldAddOn, ...] = ()
+    one_offs: tuple[OneOff, ...] = ()
+    credits: tuple[GrantedCredit, ...] = ()
+    second: SecondSubscription | None = None
+    redeems: str = ""
     unpaid_since: date | None = None
 
 
@@ -81,13 +149,23 @@ class DemoPrice:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """A plan with its versions, oldest first: (note, prices)."""
+    """A plan with its versions, oldest first: (note, prices). `proposal` is a further one that stays a draft."""
 
     code: str
     name: str
     description: str
     currency: str
     versions: tuple[tuple[str, tuple[DemoPrice, ...]], ...]
+    proposal: tuple[str, tuple[DemoPrice, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPromotion:
+    """An offer with a code: the terms of the discount, and what limits it (fields of the model)."""
+
+    code: str
+    name: str
+    terms: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +186,6 @@ class Company:
     start: date
     today: date
     plans: tuple[DemoPlan, ...]
+    add_ons: tuple[DemoPrice, ...]
+    promotions: tuple[DemoPromotion, ...]
     customers: tuple[DemoCustomer, ...]

@@ -1,8 +1,11 @@
-"""What Amber Cloud sells: four offers in dollars, one of them in two versions, and two in other currencies."""
+"""What Amber Cloud sells: offers in dollars, one of them in two versions, two in other currencies, and what goes with
+any of them."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from amberflow.demo.model import DemoPlan, DemoPrice
+from amberflow.demo.dates import months_before
+from amberflow.demo.model import DemoPlan, DemoPrice, DemoPromotion
 
 PER_MILLION = "1000000"
 PREMIUM_MODELS = ["claude-sonnet-4-5", "claude-sonnet-4-6", "gpt-5.2"]
@@ -10,7 +13,49 @@ PREMIUM_MODELS = ["claude-sonnet-4-5", "claude-sonnet-4-6", "gpt-5.2"]
 
 def all_plans() -> tuple[DemoPlan, ...]:
     """Every plan of the demo company."""
-    return (_starter(), _growth(), _growth_europe(), _scale(), _per_request(), _per_request_japan())
+    return (_starter(), _growth(), _growth_europe(), _scale(), _per_request(), _per_request_japan(), _document_desk())
+
+
+def all_add_ons() -> tuple[DemoPrice, ...]:
+    """What can be sold beside any plan."""
+    return (
+        DemoPrice("priority-support", "Priority support", {"model": "flat", "currency": "USD", "amount": "150"}),
+        DemoPrice("seats", "Editor seats", {"model": "flat", "currency": "USD", "amount": "12"}),
+    )
+
+
+def all_promotions(today: date) -> tuple[DemoPromotion, ...]:
+    """A code that was redeemed and is over, and one that is open."""
+    return (
+        DemoPromotion(
+            "WELCOME20",
+            "Welcome: 20 % off",
+            {
+                "percent": 20,
+                "duration": "periods",
+                "periods": 3,
+                "first_time_customers_only": True,
+                "max_redemptions": 50,
+                "ends_at": datetime.combine(months_before(today, 2), time(), tzinfo=UTC),
+            },
+        ),
+        DemoPromotion(
+            "SCALEUP",
+            "More use, more off",
+            {
+                "kind": "graduated_percent",
+                "tiers": [{"up_to": "500", "percent": "10"}, {"up_to": None, "percent": "15"}],
+                "currency": "USD",
+                "max_redemptions": 20,
+                "ends_at": datetime.combine(today + timedelta(days=60), time(), tzinfo=UTC),
+            },
+        ),
+    )
+
+
+def own_input_tiers() -> dict[str, Any]:
+    """What Kestrel negotiated: cheaper input, in tiers of its own."""
+    return _tiered("input", "", "graduated", "input_tokens", [("30", "1.30"), ("60", "1.05"), (None, "0.80")]).document
 
 
 def _starter() -> DemoPlan:
@@ -87,16 +132,23 @@ def _growth_europe() -> DemoPlan:
 
 
 def _scale() -> DemoPlan:
-    prices = (
-        _fee("390"),
-        _tiered(
-            "input",
-            "Input tokens",
-            "volume",
-            "input_tokens",
-            [("50", "2.40"), ("100", "2.20"), (None, "2.00")],
-            minimum="100",
+    return DemoPlan(
+        "scale",
+        "Scale",
+        "The whole month's volume decides the price of all of it.",
+        "USD",
+        (("", _scale_prices("390", [("50", "2.40"), ("100", "2.20"), (None, "2.00")], "100")),),
+        proposal=(
+            "Proposal: cheaper above 200 million tokens, higher fee",
+            _scale_prices("450", [("50", "2.40"), ("200", "2.10"), (None, "1.70")], "120"),
         ),
+    )
+
+
+def _scale_prices(fee: str, inputs: list[tuple[str | None, str]], minimum: str) -> tuple[DemoPrice, ...]:
+    return (
+        _fee(fee),
+        _tiered("input", "Input tokens", "volume", "input_tokens", inputs, minimum=minimum),
         _tiered("output", "Output tokens", "volume", "output_tokens", [("1", "12"), ("5", "11"), (None, "10")]),
         DemoPrice(
             "pages",
@@ -107,9 +159,6 @@ def _scale() -> DemoPlan:
                 "tiers": [{"up_to": "5000", "unit_price": "0.022"}, {"up_to": None, "unit_price": "0.018"}],
             },
         ),
-    )
-    return DemoPlan(
-        "scale", "Scale", "The whole month's volume decides the price of all of it.", "USD", (("", prices),)
     )
 
 
@@ -124,6 +173,14 @@ def _per_request_japan() -> DemoPlan:
     prices = (_fee("4900"), _requests("18"))
     return DemoPlan(
         "per-request-japan", "Per request Japan", "A fee and a price per call, in yen.", "JPY", (("", prices),)
+    )
+
+
+def _document_desk() -> DemoPlan:
+    document = {"model": "package", "meter": "pages", "package_size": "100", "package_price": "2.40"}
+    prices = (_fee("15"), DemoPrice("pages", "Pages extracted", document))
+    return DemoPlan(
+        "document-desk", "Document desk", "Pages in packages of 100, beside any token plan.", "USD", (("", prices),)
     )
 
 

@@ -6,7 +6,8 @@ class Scope(models.TextChoices):
     USAGE_WRITE = "usage:write", "Send usage"
     USAGE_CORRECT = "usage:correct", "Void, replace and backfill usage"
     USAGE_READ = "usage:read", "Read usage"
-    BILLING_READ = "billing:read", "Read amounts, cost and simulations"
+    BILLING_READ = "billing:read", "Read amounts, cost, credits and simulations"
+    BILLING_WRITE = "billing:write", "Grant and revoke credits"
 
 
 def default_scopes() -> list[str]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from amberflow.admin_base import DateInput, ReasonForm
 from amberflow.lib.periods import local_midnight_utc
+from invoicing.engine.states import can_be_void
 from invoicing.models import Invoice, InvoiceStatus, PushState
 from invoicing.services.draft import refresh_draft
 from invoicing.services.finalize import final_after, finalize_invoice
@@ -211,9 +212,9 @@ ACTIONS = {
             code="void",
             title="Void",
             text="Takes the invoice back, for ever. Its number stays used, its revenue no longer counts, and its usage "
-            "is not invoiced again.",
+            "is not invoiced again. Credits that it spent go back to their grants.",
             permission=FINALIZE,
-            is_possible=_has_status(InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE),
+            is_possible=lambda invoice: can_be_void(invoice.status, invoice.total_minor),
             run=_void,
             form_class=ReasonForm,
             in_bulk=True,

@@ -18,8 +18,8 @@ from amberflow.admin_base import list_url, render_page
 from amberflow.formats import NONE, money_text
 from amberflow.lib.money import plain, use_money_context
 from customers.models import Customer
-from invoicing.queries import tie_credits, tie_invoices, voided_periods
-from invoicing.ranges import RANGES, DayRange, add_months, custom_range, named_range
+from invoicing.queries import tie_credits, tie_invoices
+from invoicing.ranges import RANGES, DayRange, add_months, read_days
 from metering.reports import total_usage_cost
 from rating.models import RatedLine
 from rating.queries import (
@@ -54,17 +54,13 @@ class Choice:
     @property
     def parameters(self) -> dict[str, str]:
         """The address's parameters, all of them."""
-        dates = {"range": self.days.code}
-        if self.days.code == "custom":
-            dates = {"start": str(self.days.start), "end": str(self.days.end - timedelta(days=1))}
         customer = {"customer": str(self.customer.pk)} if self.customer else {}
-        return {**dates, **customer, "by": ",".join(self.by), "currency": self.currency}
+        return {**self.days.parameters, **customer, "by": ",".join(self.by), "currency": self.currency}
 
 
 def scope_of(days: DayRange, customer: Customer | None) -> Scope:
     """The days as the margin reads them, without the revenue of void invoices."""
-    voided = voided_periods(start=days.start, end=days.end)
-    return Scope(days.start, days.end, None if customer is None else customer.pk, voided)
+    return Scope(days.start, days.end, None if customer is None else customer.pk)
 
 
 def margin_page(request: HttpRequest) -> HttpResponse:
@@ -218,7 +214,7 @@ def _check_permission(request: HttpRequest) -> None:
 
 def _read_choice(request: HttpRequest) -> tuple[Choice, dict[str, MarginRow]]:
     today = timezone.now().date()
-    days = _read_days(request, today)
+    days = read_days(request.GET, today=today)
     customer = None
     if request.GET.get("customer", "").isdigit():
         customer = Customer.objects.filter(pk=request.GET["customer"]).first()
@@ -244,16 +240,6 @@ def total_before(days: DayRange, customer: Customer | None, currency: str) -> Ma
         return None
     before = replace(days, start=days.previous_start, end=days.previous_end)
     return margin_totals(scope=scope_of(before, customer)).get(currency)
-
-
-def _read_days(request: HttpRequest, today: date) -> DayRange:
-    code = request.GET.get("range", "custom")
-    try:
-        start = date.fromisoformat(request.GET.get("start", ""))
-        last = date.fromisoformat(request.GET.get("end", ""))
-    except ValueError:
-        return named_range(code, today=today)
-    return custom_range(start, max(start, last)) if code == "custom" else named_range(code, today=today)
 
 
 def _groupings() -> list[tuple[str, str]]:

@@ -14,7 +14,6 @@ from customers.models import Customer
 from invoicing.admin.invoice import STATUS_LABELS, customer_address, shown_status
 from invoicing.admin.invoice_actions import ACTIONS
 from invoicing.models import Invoice, InvoiceStatus, PushState
-from invoicing.queries import voided_periods
 from invoicing.services.finalize import final_after
 from metering.models import Event
 from pricing.models import Subscription
@@ -107,7 +106,7 @@ def _issues(invoice: Invoice) -> Iterator[tuple[str, str]]:
 
 # --- its part on other pages ---------------------------------------------------------------------------------
 def _invoices(rows: Any) -> list[tuple[Invoice, str, str]]:
-    found = rows.select_related("period").defer("period__frozen_input")[:SHOWN_INVOICES]
+    found = rows.select_related("period__subscription").defer("period__frozen_input")[:SHOWN_INVOICES]
     return [(invoice, shown_status(invoice), STATUS_LABELS[shown_status(invoice)]) for invoice in found]
 
 
@@ -117,7 +116,7 @@ def _customer_figures(request: HttpRequest, customer: Customer) -> Panel | None:
     today = timezone.now().date()
     start = today.replace(day=1)
     tomorrow = today + timedelta(days=1)
-    scope = Scope(start, tomorrow, customer.pk, voided_periods(start=start, end=tomorrow))
+    scope = Scope(start, tomorrow, customer.pk)
     return Panel(
         "admin/invoicing/customer/figures.html",
         {

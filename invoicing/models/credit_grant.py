@@ -37,6 +37,9 @@ class CreditGrant(models.Model):
         models.CharField(max_length=64), default=list, help_text="Codes of the meters whose lines it pays."
     )
     reason = models.TextField()
+    idempotency_key = models.CharField(
+        max_length=200, null=True, unique=True, editable=False, help_text="Of the API request that made it."
+    )
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 

@@ -3,13 +3,14 @@
 The ledger is the truth: what is left of a grant is the sum of its entries. Whoever takes from a grant locks it first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, Sum
 from django_q.tasks import async_task
 
@@ -46,6 +47,7 @@ def grant_credits(
     paid: Decimal | None = None,
     payment_reference: str = "",
     user: User | None = None,
+    idempotency_key: str | None = None,
 ) -> CreditGrant:
     """Give a customer credits that count on the local days [effective_on, expires_on); amounts in major units.
 
@@ -76,12 +78,42 @@ def grant_credits(
         reason=reason.strip(),
         created_at=now,
         created_by=user,
+        idempotency_key=idempotency_key,
     )
     CreditEntry.objects.create(
         grant=grant, kind=CreditEntry.Kind.GRANTED, amount_minor=amount_minor, at=now, reason=reason.strip(), user=user
     )
     refresh_drafts_later(customer_id=customer_id)
     return grant
+
+
+def grant_credits_once(*, idempotency_key: str, terms: Mapping[str, Any]) -> tuple[CreditGrant, bool]:
+    """`grant_credits` with these arguments, unless it was done under the key before; the grant, and whether it is new.
+
+    Two at once give one grant. Raises DomainError `idempotency_key_used` when the grant of the key is another one;
+    reasons may differ.
+    """
+    known = CreditGrant.objects.filter(idempotency_key=idempotency_key)
+    if (earlier := known.first()) is not None:
+        return _same_grant(earlier, terms), False
+    try:
+        with transaction.atomic():
+            return grant_credits(**terms, idempotency_key=idempotency_key), True
+    except IntegrityError:
+        if (earlier := known.first()) is None:
+            raise
+        return _same_grant(earlier, terms), False
+
+
+@transaction.atomic
+def revoke_credits_once(*, grant_id: int, reason: str, now: datetime, user: User | None = None) -> CreditEntry:
+    """`revoke_credits`, but a grant that is revoked already stays as it is: the entry that did it is returned."""
+    CreditGrant.objects.select_for_update().get(pk=grant_id)
+    if balance_of(grant_id=grant_id) <= 0:
+        revoked = CreditEntry.objects.filter(grant_id=grant_id, kind=CreditEntry.Kind.REVOKED).order_by("pk").last()
+        if revoked is not None:
+            return revoked
+    return revoke_credits(grant_id=grant_id, reason=reason, now=now, user=user)
 
 
 @transaction.atomic
@@ -199,6 +231,34 @@ def _is_waited_for(grant: CreditGrant) -> bool:
         .order_by()
         .exists()
     )
+
+
+def _same_grant(grant: CreditGrant, terms: Mapping[str, Any]) -> CreditGrant:
+    """The grant, if it is what the terms say."""
+    currency = terms["currency"]
+    amount_minor = _minor("amount", terms["amount"], currency)
+    wanted = {
+        "customer_id": terms["customer_id"],
+        "kind": terms["kind"],
+        "name": terms["name"].strip(),
+        "currency": currency,
+        "amount_minor": amount_minor,
+        "paid_minor": _paid_minor(terms["kind"], terms["paid"], amount_minor, currency),
+        "payment_reference": terms["payment_reference"].strip(),
+        "priority": terms["priority"],
+        "effective_on": terms["effective_on"],
+        "expires_on": terms["expires_on"],
+        "prices": sorted(set(terms["prices"])),
+        "meters": sorted(set(terms["meters"])),
+    }
+    for name, value in wanted.items():
+        if getattr(grant, name) != value:
+            raise DomainError(
+                "idempotency_key_used",
+                f"The key was used for grant {grant.pk}, whose {name.removesuffix('_id').removesuffix('_minor')} is "
+                "another: use a new key for a new grant.",
+            )
+    return grant
 
 
 def _take_rest(grant_id: int, left: int, kind: str, at: datetime, reason: str, user: User | None) -> CreditEntry:

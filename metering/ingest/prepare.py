@@ -99,10 +99,11 @@ def prepare_events(
     received_at: datetime,
     now: datetime,
     limits: ShapeLimits,
-    refused: Mapping[SeriesKey | bytes, EventError],
+    refused_series: Mapping[SeriesKey, EventError],
+    refused_events: Mapping[bytes, EventError],
 ) -> Preparation:
-    """Work out everything that is stored of the events, and why some can't be taken; `refused` are series that can't be
-    made, and identities of events that are not to count."""
+    """Work out everything that is stored of the events, and why some can't be taken; `refused_series` can't be made,
+    `refused_events` (by identity) are not to count."""
     prepared = PreparedEvents()
     outcomes: list[int | EventError] = []
     repeats: dict[int, tuple[CanonicalEvent, KnownType]] = {}
@@ -124,8 +125,8 @@ def prepare_events(
                 outcomes.append(known)
                 repeats[index] = event, kind
                 continue
-            if refused and identity in refused:
-                raise refused[identity]
+            if refused_events and identity in refused_events:
+                raise refused_events[identity]
             properties = event.properties
             document = encode_json(event)
             if not is_surely_within(document, properties, limits):
@@ -147,8 +148,8 @@ def prepare_events(
             else:
                 pools, costs, cost_state = {}, None, _NOT_APPLICABLE
                 series = _series(properties, kind, customer.id)
-            if refused and series in refused:
-                raise refused[series]
+            if refused_series and series in refused_series:
+                raise refused_series[series]
             values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
             kept = _kept(properties, kind, {**pools, **values}, len(prepared.keys)) if kind.needs else None
         except EventError as error:

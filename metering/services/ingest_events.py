@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -25,6 +26,7 @@ from metering.models import EventBatch
 from metering.services.missing_customers import create_missing_customers
 from metering.services.partitions import ensure_event_partitions
 
+NOTHING: Mapping[Any, EventError] = {}
 CONFLICT = EventError(
     "id_conflict",
     "id",
@@ -68,16 +70,15 @@ def ingest_events(
     api_key_id = None if api_key is None else api_key.pk
     generation = current_generation()
     while True:
-        found = _prepare(events, received_at, generation, {})
+        found = _prepare(events, received_at, generation)
         series, too_many = find_series(found.prepared.series)
-        refused: dict[SeriesKey | bytes, EventError] = {**too_many}
-        if refused:
-            found = _prepare(events, received_at, generation, refused)
+        if too_many:
+            found = _prepare(events, received_at, generation, too_many)
         ensure_event_partitions(months=_months(found.prepared.microseconds))
         try:
             with transaction.atomic():
                 if found.prepared.calls and (reported := find_reported(found.prepared, source=source)):
-                    found = _prepare(events, received_at, generation, {**refused, **reported})
+                    found = _prepare(events, received_at, generation, too_many, reported)
                 prepared = found.prepared
                 fresh: set[bytes] = set()
                 if prepared.keys:
@@ -119,7 +120,8 @@ def _prepare(
     events: Sequence[CanonicalEvent],
     received_at: datetime,
     generation: int,
-    refused: Mapping[SeriesKey | bytes, EventError],
+    refused_series: Mapping[SeriesKey, EventError] = NOTHING,
+    refused_events: Mapping[bytes, EventError] = NOTHING,
 ) -> Preparation:
     references = {event.customer for event in events}
     customers = find_customers(references, generation=generation)
@@ -136,7 +138,8 @@ def _prepare(
         received_at=received_at,
         now=timezone.now(),
         limits=shape_limits(),
-        refused=refused,
+        refused_series=refused_series,
+        refused_events=refused_events,
     )
 
 

@@ -8,7 +8,8 @@ from simple_history.admin import SimpleHistoryAdmin
 from amberflow.admin_base import BaseAdmin, display, list_link, quantity
 from amberflow.lib.errors import DomainError
 from metering.models import Meter
-from pricing.admin.forms import CheckedForm, DocumentField
+from pricing.admin.document_editor import PriceDocumentField
+from pricing.admin.forms import CheckedForm
 from pricing.describe import describe
 from pricing.engine.document import parse_price
 from pricing.models import AddOn, SubscriptionPrice
@@ -18,7 +19,7 @@ class AddOnForm(CheckedForm):
     class Meta:
         model = AddOn
         fields = ["code", "name", "currency", "document"]
-        field_classes = {"document": DocumentField}
+        field_classes = {"document": PriceDocumentField}
 
     def check(self, instance: Any) -> None:
         price = parse_price(instance.document)  # the field's validator has accepted it

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from amberflow.admin_base import BaseAdmin, change_url, display, money, object_link
 from pricing.admin.forms import CheckedForm
@@ -14,7 +15,12 @@ from pricing.services.commitments import check_commitment
 class CommitmentForm(CheckedForm):
     class Meta:
         model = Commitment
-        fields = ["subscription", "name", "amount", "starts_on", "ends_on", "price_keys", "reason"]
+        fields = ["subscription", "name", "amount", "starts_on", "ends_on", "price_keys", "early_end", "reason"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "price_keys" in self.fields:
+            self.fields["price_keys"].widget = UnfoldAdminTextInputWidget()
 
     def complete(self, instance: Any, values: dict[str, Any]) -> None:
         # An empty field means all lines, not none.

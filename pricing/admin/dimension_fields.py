@@ -69,7 +69,9 @@ class DimensionsField(FilterField):
 
 
 def _split(line: str) -> tuple[str, list[str]]:
-    name, colon, rest = line.partition(":")
+    # Some write “model = gpt-4o”; whichever sign comes first divides.
+    sign = min((sign for sign in ":=" if sign in line), key=line.index, default=":")
+    name, colon, rest = line.partition(sign)
     values = [value.strip() for value in rest.split(",") if value.strip()]
     if not colon or not name.strip() or not values:
         raise forms.ValidationError(f"“{line.strip()}” is no dimension with values: write it like “{_EXAMPLE}”.")

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 from django.contrib import admin
@@ -5,11 +6,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from amberflow.admin_base import BaseAdmin, change_url, display, object_link
 from amberflow.formats import money_text, number_text
-from pricing.admin.forms import CheckedForm, IndentedJSONField
+from pricing.admin.dimension_fields import FilterField
+from pricing.admin.document_editor import PercentTiersField, PriceDocumentField
+from pricing.admin.forms import CheckedForm
 from pricing.describe import describe
+from pricing.discounts import MONEY_KINDS
+from pricing.engine.discount_document import VALUE_FIELDS
 from pricing.models import Discount, DiscountTerms
 from pricing.services.discounts import check_discount
 
@@ -20,14 +26,38 @@ TERMS_FIELDSETS: list[tuple[str | None, dict[str, Any]]] = [
     ),
     ("What it is for", {"fields": ["price_keys", "meter_codes", "filter"]}),
 ]
-JSON_FIELDS = {"tiers": IndentedJSONField, "price": IndentedJSONField, "filter": IndentedJSONField}
+DOCUMENT_FIELDS = {"tiers": PercentTiersField, "price": PriceDocumentField}
+# For which kinds of discount a field of the form is there.
+KIND_FIELDS = {
+    **{field: [kind] for kind, field in VALUE_FIELDS.items()},
+    "currency": [str(kind) for kind in MONEY_KINDS],
+}
 
 
-class DiscountForm(CheckedForm):
+class TermsForm(CheckedForm):
+    """What a discount or promotion takes off: only the fields of its kind are shown, tables for tiers and filter."""
+
+    filter = FilterField(
+        label="Only for",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text="One dimension a line with the values that it is for, like “model = gpt-4o, gpt-4o-mini”. "
+        "Empty: all usage.",
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "kind" in self.fields:
+            self.fields["kind"].widget.attrs["data-kind-fields"] = json.dumps(KIND_FIELDS)
+        for name in {"price_keys", "meter_codes"} & self.fields.keys():
+            self.fields[name].widget = UnfoldAdminTextInputWidget()
+
+
+class DiscountForm(TermsForm):
     class Meta:
         model = Discount
         exclude = ["redemption"]  # all but what only a code gives
-        field_classes = JSON_FIELDS
+        field_classes = DOCUMENT_FIELDS
 
     def check(self, instance: Any) -> None:
         check_discount(discount=instance)

@@ -26,12 +26,6 @@ class IndentedJSONField(forms.JSONField):
         return super().prepare_value(value)
 
 
-class DocumentField(IndentedJSONField):
-    """A price document, most of which can be seen at once."""
-
-    rows = 14
-
-
 class CheckedForm(forms.ModelForm):
     """A form whose whole instance `check` looks at; what it refuses is an error at its field."""
 

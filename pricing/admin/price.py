@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import BaseAdmin, Panel, TabularInline, add_panel, change_url, display, object_link
+from amberflow.lib.exact_json import JsonError, loads
 from amberflow.lib.money import plain
 from metering.models import Meter
 from pricing.admin.price_form import (
@@ -26,7 +27,7 @@ from pricing.admin.price_form import (
 from pricing.admin.price_preview import preview_answer, shown_fields, usual_quantity
 from pricing.documents import engine_price
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.document import DocumentError
+from pricing.engine.document import DocumentError, parse_price
 from pricing.engine.summary import summarize
 from pricing.models import PlanVersion, Price, PriceTier
 
@@ -93,6 +94,8 @@ class PriceAdmin(BaseAdmin):
         stored = self.get_object(request, request.POST.get("price", "")) if request.POST.get("price") else None
         if stored is not None:
             return JsonResponse(preview_answer(request, _stored(stored), _unit(stored.meter)))
+        if "document" in request.POST:
+            return JsonResponse(_document_answer(request))
         edited = self.get_object(request, request.POST.get("object", "")) if request.POST.get("object") else None
         typed = read_typed_price(request.POST, currency_of(edited, request.POST))
         chosen = request.POST.get("meter", "")
@@ -142,6 +145,18 @@ def _stored(price: Price) -> TypedPrice:
         return TypedPrice(engine_price(price), {}, ())
     except DocumentError as error:
         return TypedPrice(None, {"": str(error)}, ())
+
+
+def _document_answer(request: HttpRequest) -> dict[str, Any]:
+    """The same for a price document, like that of an own price; errors are by path in it."""
+    try:
+        price = parse_price(loads(request.POST["document"]))
+    except JsonError as error:
+        return preview_answer(request, TypedPrice(None, {"": str(error)}, ()), "unit")
+    except DocumentError as error:
+        return preview_answer(request, TypedPrice(None, {error.path: error.message}, ()), "unit")
+    meter = Meter.objects.filter(code=price.meter).first() if price.meter else None
+    return preview_answer(request, TypedPrice(price, {}, ()), _unit(meter))
 
 
 def _unit(meter: Meter | None) -> str:

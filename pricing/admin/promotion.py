@@ -8,18 +8,17 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import BaseAdmin, Panel, add_panel, display, list_link, quantity
-from pricing.admin.discount import JSON_FIELDS, TERMS_FIELDSETS, value_text
-from pricing.admin.forms import CheckedForm
+from pricing.admin.discount import DOCUMENT_FIELDS, TERMS_FIELDSETS, TermsForm, value_text
 from pricing.models import Discount, Promotion
 from pricing.queries import redemption_report
 from pricing.services.promotions import check_promotion
 
 
-class PromotionForm(CheckedForm):
+class PromotionForm(TermsForm):
     class Meta:
         model = Promotion
         fields = "__all__"  # a person decides about each of them
-        field_classes = JSON_FIELDS
+        field_classes = DOCUMENT_FIELDS
 
     def clean_code(self) -> str:
         return str(self.cleaned_data["code"]).strip()

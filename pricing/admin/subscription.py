@@ -116,7 +116,9 @@ class SubscriptionAdmin(SimpleHistoryAdmin, BaseAdmin):
     def cycle(self, subscription: Subscription) -> str:
         return shown_cycle(subscription)
 
-    @display(description="State", label={"Active": "success", "Ended": "info", "Not begun": "warning"})
+    @display(
+        description="State", label={"Active": "success", "Ended": "info", "Not begun": "warning", "In trial": "warning"}
+    )
     def state(self, subscription: Subscription) -> str:
         return state_of(subscription)
 
@@ -154,11 +156,13 @@ def shown_cycle(subscription: Subscription) -> str:
 
 
 def state_of(subscription: Subscription) -> str:
-    """Active, Ended or Not begun, today."""
+    """Active, In trial, Ended or Not begun, today."""
     today = timezone.now().date()
     if subscription.ends_on is not None and subscription.ends_on <= today:
         return "Ended"
-    return "Not begun" if subscription.starts_on > today else "Active"
+    if subscription.starts_on > today:
+        return "Not begun"
+    return "In trial" if subscription.trial_ends_on is not None and subscription.trial_ends_on > today else "Active"
 
 
 def _customer_panel(request: HttpRequest, customer: Customer) -> Panel:

@@ -21,7 +21,8 @@ from amberflow.admin_base import (
     object_link,
 )
 from amberflow.lib.periods import local_date
-from pricing.admin.forms import CheckedForm, DocumentField
+from pricing.admin.document_editor import PriceDocumentField
+from pricing.admin.forms import CheckedForm
 from pricing.describe import describe
 from pricing.models import Subscription, SubscriptionPrice
 from pricing.services.invoiced import invoiced_until
@@ -44,7 +45,7 @@ class SubscriptionPriceForm(CheckedForm):
             "sort_order",
             "reason",
         ]
-        field_classes = {"document": DocumentField}
+        field_classes = {"document": PriceDocumentField}
 
     def check(self, instance: Any) -> None:
         check_negotiated_price(row=instance)

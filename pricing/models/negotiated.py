@@ -104,8 +104,19 @@ class SubscriptionPrice(models.Model):
         return self.name
 
 
+class EarlyEnd(models.TextChoices):
+    FULL = "full", "All that is missing"
+    PRORATED = "prorated", "What is missing of the days that ran"
+    WAIVED = "waived", "Nothing"
+
+
 class Commitment(models.Model):
-    """A promise to spend at least `amount` in the term from `starts_on` up to `ends_on`; the rest is due at its end."""
+    """A promise to spend at least `amount` in the term from `starts_on` up to `ends_on`; the rest is due at its end.
+
+    A subscription that ends before the term settles it on that day, as `early_end` says.
+    """
+
+    EarlyEnd = EarlyEnd
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="commitments")
     name = models.CharField(max_length=120, help_text="What the customer reads, like “Commitment 2027”.")
@@ -118,6 +129,13 @@ class Commitment(models.Model):
         blank=True,
         help_text="Keys of the prices whose lines count, separated by commas; empty for all.",
     )
+    early_end = models.CharField(
+        "due on early end",
+        max_length=16,
+        choices=EarlyEnd,
+        default=EarlyEnd.FULL,
+        help_text="What is due when the subscription ends before the term does.",
+    )
     reason = models.CharField(max_length=500, help_text="Why, for whoever reads the history: a contract, a ticket.")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -126,6 +144,7 @@ class Commitment(models.Model):
     class Meta:
         ordering = ["subscription_id", "starts_on", "id"]
         constraints = [
+            choices_constraint("early_end", EarlyEnd, name="pricing_commitment_early_end"),
             models.CheckConstraint(condition=Q(ends_on__gt=F("starts_on")), name="pricing_commitment_term"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="pricing_commitment_amount"),
         ]

@@ -8,9 +8,9 @@ from django.db import transaction
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import plain
-from pricing.models import Commitment
-from pricing.services.invoiced import lock_subscription, refuse_invoiced
-from pricing.terms import dated_prices
+from pricing.models import Commitment, Subscription
+from pricing.services.invoiced import invoiced_until, lock_subscription, refuse_invoiced
+from pricing.terms import dated_prices, due_commitment
 
 
 @transaction.atomic
@@ -22,12 +22,14 @@ def add_commitment(
     starts_on: date,
     ends_on: date,
     price_keys: Sequence[str] | None = None,
+    early_end: str = Commitment.EarlyEnd.FULL,
     reason: str,
 ) -> Commitment:
     """Have the subscription owe at least `amount` for the days [starts_on, ends_on).
 
     `price_keys` are the prices whose lines count (None: all). What is missing is due in the period in which the term
-    ends. A ramp is several terms one after the other.
+    ends, or in the subscription's last if that ends before, as `early_end` says. A ramp is several terms one after the
+    other.
     """
     row = Commitment(
         subscription=lock_subscription(subscription_id),
@@ -36,6 +38,7 @@ def add_commitment(
         starts_on=starts_on,
         ends_on=ends_on,
         price_keys=None if price_keys is None else list(price_keys),
+        early_end=early_end,
         reason=reason,
     )
     check_commitment(row=row)
@@ -44,12 +47,16 @@ def add_commitment(
 
 
 @transaction.atomic
-def change_commitment(*, commitment_id: int, amount: Decimal, ends_on: date, reason: str) -> Commitment:
-    """Another amount or end, as long as the period in which the term ends is not invoiced."""
+def change_commitment(
+    *, commitment_id: int, amount: Decimal, ends_on: date, early_end: str | None = None, reason: str
+) -> Commitment:
+    """Another amount, end or rule for an early end (None: the same), as long as the period in which the rest is due is
+    not invoiced."""
     row = Commitment.objects.get(pk=commitment_id)
     lock_subscription(row.subscription_id)
     row.refresh_from_db()
     row.amount, row.ends_on, row.reason = amount, ends_on, reason
+    row.early_end = row.early_end if early_end is None else early_end
     check_commitment(row=row)
     row.save()
     return row
@@ -59,6 +66,12 @@ def check_commitment(*, row: Commitment) -> None:
     """Raises DomainError when the promise, stored or about to be, can't be kept as it says."""
     if row.amount <= 0:
         raise DomainError("amount", f"amount {plain(row.amount)} must be above 0.", field="amount")
+    if row.early_end not in Commitment.EarlyEnd.values:
+        raise DomainError(
+            "early_end",
+            f"early_end {row.early_end!r} is not known; use {', '.join(Commitment.EarlyEnd.values)}.",
+            field="early_end",
+        )
     if row.ends_on <= row.starts_on:
         raise DomainError(
             "ends_before_start", f"ends_on {row.ends_on} must be after starts_on {row.starts_on}.", field="ends_on"
@@ -72,13 +85,39 @@ def check_commitment(*, row: Commitment) -> None:
         )
     if not row.reason.strip():
         raise DomainError("reason_missing", "reason is empty: say what was agreed, like a contract.", field="reason")
-    # The true-up is a line of the period that holds the term's last day; the end itself may be the first day after it.
-    days = [row.ends_on]
-    if row.pk is not None:
-        days.append(Commitment.objects.values_list("ends_on", flat=True).get(pk=row.pk))
-    for day in days:
-        _refuse_invoiced_end(row, day)
+    # The true-up is a line of the period that holds the last day before; the end itself may be the first day after it.
+    stored = [] if row.pk is None else [Commitment.objects.get(pk=row.pk)]
+    for promise in (row, *stored):
+        due = due_commitment(promise, subscription)
+        if due is not None:
+            _refuse_invoiced_end(row, due.on)
     _check_keys(row)
+
+
+def settled_commitments(*, subscription: Subscription) -> list[Commitment]:
+    """The promises whose rest was due in a period that is invoiced."""
+    until = invoiced_until(subscription)
+    if until is None:
+        return []
+    dues = [(row, due_commitment(row, subscription)) for row in subscription.commitments.all()]
+    return [row for row, due in dues if due is not None and due.on <= until]
+
+
+def check_commitments_at_end(*, subscription: Subscription) -> None:
+    """Raises DomainError when a new end, on the first day not invoiced, leaves no period to settle a promise in."""
+    ends_on = subscription.ends_on
+    if subscription.pk is None or ends_on is None or ends_on != invoiced_until(subscription):
+        return
+    if Subscription.objects.values_list("ends_on", flat=True).get(pk=subscription.pk) == ends_on:
+        return
+    for row in subscription.commitments.filter(ends_on__gt=ends_on):
+        if due_commitment(row, subscription) is not None:
+            raise DomainError(
+                "commitment_unsettled",
+                f"The usage up to {ends_on} is invoiced, so the rest of {row.name}, promised until {row.ends_on}, "
+                f"could not be billed: end a day later, or let nothing be due of {row.name} on an early end.",
+                field="ends_on",
+            )
 
 
 def _refuse_invoiced_end(row: Commitment, day: date) -> None:

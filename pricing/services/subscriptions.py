@@ -9,6 +9,7 @@ from customers.models import Customer
 from pricing.conflicts import check_conflicts
 from pricing.models import PlanVersion, Subscription
 from pricing.queries import strays
+from pricing.services.commitments import check_commitments_at_end
 from pricing.services.invoiced import lock_subscription, refuse_invoiced
 
 
@@ -67,6 +68,7 @@ def check_subscription(*, subscription: Subscription) -> None:
             )
         # An end inside an invoiced period would let another subscription bill its usage again.
         refuse_invoiced(subscription=subscription, day=subscription.ends_on, field="ends_on")
+        check_commitments_at_end(subscription=subscription)
     _check_trial(subscription)
     check_conflicts(subscription=subscription)
 

@@ -10,27 +10,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import DateInput, Panel, ReadOnlyAdmin, add_panel, change_url, display, render_page
 from amberflow.lib.errors import DomainError
-from amberflow.lib.exact_json import JsonError, loads
 from customers.models import Customer
+from pricing.admin.document_editor import DiscountDocumentField, PriceDocumentField
 from pricing.models import Plan, PlanVersion
 from rating.engine.simulate import Amounts
 from rating.models import Simulation
 from rating.services.simulation import start_simulation
 
 LABELS = {"Waiting": "info", "Running": "info", "Done": "success", "Failed": "danger"}
-
-
-class DocumentField(forms.CharField):
-    """A JSON document."""
-
-    widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "af-code"})
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        try:
-            return loads(text) if text else None
-        except JsonError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class SimulationForm(forms.Form):
@@ -45,10 +32,8 @@ class SimulationForm(forms.Form):
         PlanVersion.objects.select_related("plan"), required=False, help_text="Its prices instead of their plan's."
     )
     override_key = forms.CharField(max_length=64, required=False, help_text="Key of the price to replace, or to add.")
-    override = DocumentField(required=False, help_text="Its price document.")
-    discount = DocumentField(
-        required=False, help_text='A discount document, like {"kind": "percent", "percent": "10"}.'
-    )
+    override = PriceDocumentField(required=False, help_text="What it would cost.")
+    discount = DiscountDocumentField(required=False, help_text="What would be taken off.")
 
     def request_document(self) -> dict[str, Any]:
         """The question as the service reads it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from amberflow.lib.money import ZERO, plain, round_to_minor, round_to_places
@@ -45,9 +45,8 @@ def _counted(commitment: Commitment, line: RatedLine) -> Decimal:
 
 def _true_up(inp: PeriodInput, commitment: Commitment, counted: Decimal, missing: Decimal) -> TrueUp:
     currency = inp.currency
-    term = f"{commitment.starts:%-d %B %Y} to {commitment.ends:%-d %B %Y}"
     steps = [
-        Step("commitment", f"Committed from {term}: {money_text(commitment.amount, currency)}", commitment.amount),
+        *_promise_steps(commitment, currency),
         Step("earlier", f"Billed in earlier periods: {money_text(commitment.earlier, currency)}", commitment.earlier),
         Step("counted", f"Billed in this period: {money_text(counted, currency)}", counted),
         Step(
@@ -64,4 +63,21 @@ def _true_up(inp: PeriodInput, commitment: Commitment, counted: Decimal, missing
             Step("rounding", f"{number_text(missing)} rounded to {money_text(billed, currency)}", billed, data)
         )
     days = tuple(day for day in inp.period.dates() if commitment.starts <= day < commitment.ends)
+    # What was promised for a term that never began is due on the last day.
+    days = days or (commitment.ends - timedelta(days=1),)
     return TrueUp(commitment, counted, missing, billed, days, tuple(steps))
+
+
+def _promise_steps(commitment: Commitment, currency: str) -> list[Step]:
+    """The promise, and what is left of it where the subscription ends before the term."""
+    promised = commitment.amount if commitment.promised is None else commitment.promised
+    term = f"{commitment.starts:%-d %B %Y} to {commitment.term_ends or commitment.ends:%-d %B %Y}"
+    steps = [Step("commitment", f"Committed from {term}: {money_text(promised, currency)}", promised)]
+    if commitment.term_ends is None:
+        return steps
+    ended = f"The subscription ends on {commitment.ends:%-d %B %Y}"
+    if commitment.amount == promised:
+        return [*steps, Step("early_end", f"{ended}: the whole amount is due", promised)]
+    ran, days = ((end - commitment.starts).days for end in (commitment.ends, commitment.term_ends))
+    text = f"{ended}: {number_text(promised)} × {ran} ÷ {days} days = {money_text(commitment.amount, currency)}"
+    return [*steps, Step("early_end", text, commitment.amount)]

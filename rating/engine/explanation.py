@@ -58,6 +58,8 @@ def explain_true_up(inp: PeriodInput, true_up: TrueUp, *, adjustment: Decimal) -
             "amount": plain(commitment.amount),
             "starts": commitment.starts.isoformat(),
             "ends": commitment.ends.isoformat(),
+            "promised": None if commitment.promised is None else plain(commitment.promised),
+            "term_ends": None if commitment.term_ends is None else commitment.term_ends.isoformat(),
             "earlier": plain(commitment.earlier),
             "prices": None if commitment.prices is None else list(commitment.prices),
         },

@@ -103,6 +103,8 @@ class Commitment:
 
     `earlier` is what counted in the periods of the term before this one (billed amounts of eligible lines). What is
     missing is due in the period in which the term ends. `prices`: the keys whose lines count, None for all.
+    A subscription that ends before the term cuts it: `promised` then is the amount for the whole term up to
+    `term_ends`.
     """
 
     key: str
@@ -112,6 +114,8 @@ class Commitment:
     ends: date
     earlier: Decimal = ZERO
     prices: tuple[str, ...] | None = None
+    promised: Decimal | None = None
+    term_ends: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from rating.models.rated_line import RatedLine, SeriesSlices, Slice
 from rating.models.simulation import Simulation, SimulationStatus
 from rating.models.touched_period import TouchedPeriod
 from rating.models.unpriced_usage import UnbilledCost, UnpricedUsage
+from rating.models.voided_period import VoidedPeriod
 
 __all__ = [
     "BillingPeriod",
@@ -22,4 +23,5 @@ __all__ = [
     "TouchedPeriod",
     "UnbilledCost",
     "UnpricedUsage",
+    "VoidedPeriod",
 ]

@@ -180,9 +180,7 @@ def _commitment(subscription: Subscription, promise: TermCommitment, period: Per
     """What earlier periods count is needed only where the term ends: there the rest is due."""
     earlier = ZERO
     if period.start < promise.ends <= period.end:
-        earlier = billed_before(
-            subscription_id=subscription.pk, starts=promise.starts, ends=period.start, prices=promise.prices
-        )
+        earlier = billed_before(subscription_id=subscription.pk, promise=promise, day=period.start)
     return Commitment(
         key=promise.key,
         name=promise.name,
@@ -191,6 +189,8 @@ def _commitment(subscription: Subscription, promise: TermCommitment, period: Per
         ends=promise.ends,
         earlier=earlier,
         prices=promise.prices,
+        promised=promise.promised,
+        term_ends=promise.term_ends,
     )
 
 

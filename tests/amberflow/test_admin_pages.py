@@ -35,6 +35,8 @@ PAGES = (
     "live",
     "margin",
     "margin_csv",
+    "credit_report",
+    "credit_report_csv",
     "needs_attention",
     "uncosted_models",
     "rejected_groups",

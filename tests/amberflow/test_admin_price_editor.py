@@ -1,13 +1,17 @@
 """The price editor: what is typed is previewed, checked and saved by the engine's rules, at the right field."""
 
+import json
+
 import pytest
 from django import forms
 from django.urls import reverse
 
 from metering.models import Meter
 from pricing.admin.dimension_fields import DimensionsField, FilterField
+from pricing.admin.document_editor import PercentTiersField, PriceDocumentField, discount_schema, price_schema
 from pricing.documents import add_price, document_of
 from pricing.engine.charge_models.registry import CHARGE_MODELS
+from pricing.engine.discount_document import VALUE_FIELDS
 from pricing.engine.document import fields_of
 from pricing.models import Price
 from pricing.services.plans import create_plan, publish_version
@@ -311,3 +315,42 @@ class TestDimensionFields:
     def test_what_is_no_dimension_is_refused(self, text):
         with pytest.raises(forms.ValidationError, match="write it like"):
             DimensionsField(required=False).to_python(text)
+
+
+# 10 × 0.5 + 2 × 0.4 = 5.80
+def test_a_document_is_previewed_and_its_mistakes_told_by_path(admin_client, meter):
+    tiers = [{"up_to": "10", "unit_price": "0.5"}, {"up_to": None, "unit_price": "0.4"}]
+    document = {"model": "graduated", "currency": "USD", "meter": "output_tokens", "tiers": tiers}
+    found = preview(admin_client, {"document": json.dumps(document), "preview_quantity": "12"})
+    assert found["errors"] == {}
+    assert "5.80 USD" in found["html"]
+    assert found["unit"] == "token"
+    wrong = json.dumps({**document, "tiers": [{**tiers[0], "unit_price": "x"}, tiers[1]]})
+    assert list(preview(admin_client, {"document": wrong})["errors"]) == ["tiers[0].unit_price"]
+    assert "not JSON" in preview(admin_client, {"document": "{"})["errors"][""]
+
+
+def test_the_editor_of_documents_knows_every_field_of_every_charge_model(meter):
+    schema = price_schema()
+    known = {field["name"] for field in schema["fields"]} | {"model", "currency"}
+    tier_fields = {field["name"] for field in schema["tier_fields"]}
+    for model in CHARGE_MODELS.values():
+        assert set(fields_of(model)) <= known
+        assert set(model.tier_fields) <= tier_fields
+    assert [one["code"] for one in schema["meters"]] == ["output_tokens"]
+    assert {kind["name"] for kind in discount_schema()["kinds"]} == set(VALUE_FIELDS)
+
+
+def test_numbers_of_a_document_stay_what_was_typed():
+    field = PriceDocumentField()
+    assert field.clean('{"model": "flat", "amount": 0.1000000000000000001}')["amount"] == "0.1000000000000000001"
+    with pytest.raises(forms.ValidationError, match="not JSON"):
+        field.clean("{")
+    assert PercentTiersField(required=False).clean("") == []
+
+
+@pytest.mark.parametrize("text", ["model = gpt-4o, gpt-4o-mini", "model: gpt-4o, gpt-4o-mini"])
+def test_a_filter_is_written_with_either_sign(text):
+    assert FilterField().to_python(text) == {"model": ["gpt-4o", "gpt-4o-mini"]}
+    assert FilterField().to_python("model: a=b") == {"model": ["a=b"]}
+    assert FilterField().to_python("model = a:b") == {"model": ["a:b"]}

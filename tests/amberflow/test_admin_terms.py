@@ -151,7 +151,7 @@ def test_add_on_one_off_and_code(north, admin_client):
 
 def test_commitments_discounts_and_promotions_are_checked_in_their_forms(north, admin_client):
     term = {"subscription": north.pk, "name": "Term", "amount": "100", "starts_on": "2026-08-01",
-            "ends_on": "2027-08-01", "price_keys": "", "reason": "contract"}  # fmt: skip
+            "ends_on": "2027-08-01", "price_keys": "", "early_end": "prorated", "reason": "contract"}  # fmt: skip
     refused = post(admin_client, "pricing_commitment_add", **{**term, "price_keys": "outputs"})
     assert "is no price of the subscription" in refused.content.decode()
     post(admin_client, "pricing_commitment_add", **term)

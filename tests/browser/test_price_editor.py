@@ -1,5 +1,6 @@
 """The price editor in a real browser: fields follow the charge model, and the preview follows what is typed."""
 
+import json
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from django.urls import reverse
 from pricing.documents import add_price
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
+from pricing.models import AddOn, Discount, Subscription, SubscriptionPrice
 from pricing.services.plans import create_version
 from tests.browser.chromium import Browser, find_chromium
 from tests.browser.test_back_office import picture
@@ -156,3 +158,76 @@ def test_the_pages_of_a_plan_version(draft, browser, live_server, scheme):
         picture(browser, f"{name}-{scheme}")
         assert browser.complaints == [], name
         assert browser.evaluate("document.documentElement.scrollWidth") <= 1440, f"{name} is wider than the window"
+
+
+PREVIEW = "document.querySelector('.af-editor-preview').innerText"
+
+
+def type_into(browser, label, value):
+    fill(browser, f"[aria-label={label!r}]", value)
+
+
+def press(browser, text):
+    browser.evaluate(f"[...document.querySelectorAll('button')].find(b => b.textContent == {text!r}).click()")
+
+
+def test_own_prices_and_discounts_are_entered_without_json(draft, browser, live_server):
+    north = Subscription.objects.get(customer__name="North")
+    query = f"subscription={north.pk}&kind=override&key=input-tokens"
+    browser.open(f"{live_server.url}{reverse('admin:pricing_subscriptionprice_add')}?{query}")
+    type_into(browser, "Charge model", "graduated")
+    press(browser, "Add tier")
+    press(browser, "Add tier")
+    for label, value in (("Up to, row 1", "1000"), ("Unit price, row 1", "0.02"), ("Unit price, row 2", "0.01")):
+        type_into(browser, label, value)
+    press(browser, "Add dimension")
+    type_into(browser, "Dimension 1", "model")
+    type_into(browser, "Values 1", "alpha, beta")
+    type_into(browser, "Quantity", "1500")
+    # 1000 × 0.02 + 500 × 0.01 = 25.00
+    until(browser, PREVIEW, "25.00 USD")
+    type_into(browser, "Unit price, row 2", "x")
+    until(browser, "document.querySelector('.af-live-error')?.textContent", "is not a number")
+    type_into(browser, "Unit price, row 2", "0.01")
+    until(browser, PREVIEW, "25.00 USD")
+    picture(browser, "own-price")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 1440
+    document = json.loads(browser.evaluate("document.querySelector('[name=document]').value"))
+    assert document["tiers"] == [{"up_to": "1000", "unit_price": "0.02"}, {"up_to": None, "unit_price": "0.01"}]
+    assert document["filter"] == {"model": ["alpha", "beta"]}
+    fill(browser, "[name=reason]", "contract")
+    browser.evaluate("document.querySelector('[name=_save]').click()")
+    until(browser, "location.pathname", f"subscription/{north.pk}/change")
+    assert SubscriptionPrice.objects.get().document == document
+
+    browser.open(f"{live_server.url}{reverse('admin:pricing_discount_add')}?subscription={north.pk}")
+    assert not is_shown(browser, "amount")
+    fill(browser, "[name=kind]", "graduated_percent")
+    assert not is_shown(browser, "percent")
+    press(browser, "Add tier")
+    press(browser, "Add tier")
+    for label, value in (("Up to, row 1", "500"), ("Percent off, row 1", "10"), ("Percent off, row 2", "15")):
+        type_into(browser, label, value)
+    for name, value in (("name", "Growth"), ("currency", "USD"), ("filter", "model = alpha, beta")):
+        fill(browser, f"[name={name}]", value)
+    picture(browser, "discount")
+    browser.evaluate("document.querySelector('[name=_save]').click()")
+    until(browser, "location.pathname", f"subscription/{north.pk}/change")
+    discount = Discount.objects.get()
+    assert discount.tiers == [{"up_to": "500", "percent": "10"}, {"up_to": None, "percent": "15"}]
+    assert (discount.filter, discount.percent, discount.price) == ({"model": ["alpha", "beta"]}, None, None)
+
+    browser.open(f"{live_server.url}{reverse('admin:pricing_addon_add')}")
+    type_into(browser, "Charge model", "flat")
+    type_into(browser, "Amount", "15")
+    for name, value in (("code", "seats"), ("name", "Seats"), ("currency", "EUR")):
+        fill(browser, f"[name={name}]", value)
+    browser.evaluate("document.querySelector('[name=_save]').click()")
+    until(browser, "location.pathname", "/addon/")
+    until(browser, "document.body.innerText", "Seats")
+    assert AddOn.objects.get().document == {"model": "flat", "currency": "EUR", "amount": "15"}
+
+    browser.open(f"{live_server.url}{reverse('admin:rating_simulation_add')}")
+    press(browser, "Add")
+    picture(browser, "simulation")
+    assert browser.complaints == []

@@ -16,6 +16,7 @@ from invoicing.services.check_credits import check_credits
 from invoicing.services.credits import balance_of, expire_credits, grant_credits, revoke_credits
 from invoicing.services.draft import refresh_draft, refresh_drafts_of
 from invoicing.services.finalize import finalize_invoice
+from invoicing.services.payment import record_payment
 from invoicing.services.preview import preview_invoice
 from invoicing.services.runs import rate_and_draft
 from invoicing.services.verify import verify_invoice
@@ -139,6 +140,29 @@ def test_a_void_invoice_gives_everything_back(draft):
     assert invoice.events.last().text == "Voided: Wrong plan. Credits given back: 25.00 USD."
     assert verify_invoice(number=invoice.number).differences == ()
     assert check_credits().differences == ()
+
+
+def test_an_invoice_that_credits_paid_in_full_can_be_void(draft):
+    welcome, prepaid = give(draft.customer, "25"), give(draft.customer, "100", kind="paid", name="Prepaid")
+    invoice = finalize_invoice(invoice_id=draft.pk, now=AFTER_JULY)
+    assert invoice.status == "paid"
+    for _ in range(2):
+        void = void_invoice(invoice_id=invoice.pk, now=AFTER_JULY, reason="Wrong plan.")
+    assert (void.status, void.paid_at, void.push_state) == ("void", None, "not_due")
+    assert (left_of(welcome), left_of(prepaid)) == (2500, 10000)
+    assert invoice.events.last().text == "Voided: Wrong plan. Credits given back: 39.50 USD."
+    assert verify_invoice(number=invoice.number).differences == ()
+    assert check_credits().differences == ()
+
+
+def test_an_invoice_paid_with_money_beside_credits_stays_paid(draft):
+    give(draft.customer, "25")
+    invoice = finalize_invoice(invoice_id=draft.pk, now=AFTER_JULY)
+    record_payment(invoice_id=invoice.pk, paid_at=AFTER_JULY, reference="TX 1", source="bank transfer")
+    with pytest.raises(DomainError, match="from paid to void"):
+        void_invoice(invoice_id=invoice.pk, now=AFTER_JULY, reason="Wrong plan.")
+    with pytest.raises(IntegrityError, match="is paid: it can't be changed"), transaction.atomic():
+        Invoice.objects.filter(pk=invoice.pk).update(status="void")
 
 
 def test_what_is_given_back_to_a_revoked_grant_is_revoked_again(draft):

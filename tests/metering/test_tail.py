@@ -66,15 +66,18 @@ def test_a_request_that_is_committed_late_is_not_missed(acme, monkeypatch):
     began = read_tail().after
     written, may_commit = threading.Event(), threading.Event()
 
-    def wait_before_commit(*args, **kwargs):
+    work_out = ingestion._statuses
+
+    def wait_before_commit(*args):
         written.set()
         may_commit.wait(10)
+        return work_out(*args)
 
     def slow():
         send("slow")
         connection.close()
 
-    monkeypatch.setattr(ingestion, "keep_rejections", wait_before_commit)
+    monkeypatch.setattr(ingestion, "_statuses", wait_before_commit)
 
     thread = threading.Thread(target=slow)
     thread.start()

@@ -18,6 +18,7 @@ from pricing.services.negotiated_prices import (
     set_override,
     set_ramp,
 )
+from pricing.services.subscriptions import end_subscription
 from tests.pricing.terms_office import APR, FEB, JAN, JUL, MAR, flat, invoice, output_price
 
 pytestmark = pytest.mark.django_db
@@ -183,12 +184,32 @@ def commit(subscription, **changes):
         ({"price_keys": ["nothing"]}, "unknown_price"),
         ({"price_keys": []}, "unknown_price"),
         ({"reason": ""}, "reason_missing"),
+        ({"early_end": "half"}, "early_end"),
     ],
 )
 def test_a_commitment_that_can_not_be(subscription, changes, code):
     with pytest.raises(DomainError) as error:
         commit(subscription, **changes)
     assert error.value.code == code
+
+
+def test_an_end_that_leaves_no_period_to_settle_a_commitment_in(subscription):
+    row = commit(subscription)
+    invoice(subscription, JAN, FEB)
+    with pytest.raises(DomainError, match="the rest of Term, promised until 2026-04-01, could not be billed"):
+        end_subscription(subscription_id=subscription.pk, ends_on=FEB)
+    change_commitment(commitment_id=row.pk, amount=row.amount, ends_on=APR, early_end="waived", reason="agreed")
+    assert end_subscription(subscription_id=subscription.pk, ends_on=FEB).ends_on == FEB
+
+
+def test_a_commitment_cant_be_changed_once_the_end_of_the_subscription_is_invoiced(subscription):
+    row = commit(subscription)
+    end_subscription(subscription_id=subscription.pk, ends_on=FEB)
+    invoice(subscription, JAN, FEB)
+    for change in ({"early_end": "waived"}, {"ends_on": JUL}, {"amount": Decimal(5)}):
+        values = {"amount": row.amount, "ends_on": APR, "early_end": None, "reason": "x", **change}
+        with pytest.raises(DomainError, match="2026-01-31, is invoiced"):
+            change_commitment(commitment_id=row.pk, **values)
 
 
 def test_a_commitment_may_be_entered_late_but_not_after_its_last_day_is_invoiced(subscription):

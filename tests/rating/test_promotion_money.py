@@ -1,16 +1,20 @@
 """A code of ten percent on North's August: 31 + 2.5 × 10 + 0.2 × 40 = 64, of which 6.40 is given away."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
 
+from invoicing.models import Invoice
+from invoicing.services.finalize import finalize_invoice
 from invoicing.services.runs import rate_and_draft
+from invoicing.services.void import void_invoice
 from pricing.models import Promotion, Subscription
 from pricing.queries import redemption_report
 from pricing.services.promotions import redeem_code
 from rating.promotions import promotion_money
-from tests.office import NOW, Office
+from tests.office import AUGUST, NOW, Office
 
 pytestmark = pytest.mark.django_db
 
@@ -36,3 +40,20 @@ def test_revenue_given_away_and_margin_after(admin_client):
         page = admin_client.get(f"/admin/pricing/promotion/{promotion.pk}/change/").content.decode()
         assert "What it gave away" in page
         assert "54.80" in page
+
+
+def test_a_void_invoice_gave_nothing_away():
+    with time_machine.travel(NOW):
+        office = Office()
+        promotion = Promotion.objects.create(code="TEN", name="Ten percent", percent=10)
+        subscription = Subscription.objects.get(customer=office.north)
+        redeem_code(code="ten", subscription_id=subscription.pk, now=NOW)
+    later = NOW + timedelta(days=30)
+    rate_and_draft(now=later)
+    draft = Invoice.objects.get(period__subscription=subscription, period__start_date=AUGUST)
+    finalize_invoice(invoice_id=draft.pk, now=later, skip_grace=True, accept_unpriced_reason="beta is free")
+    assert [money.given_away for money in money_of(promotion)] != []
+    before = sum(money.given_away for money in money_of(promotion))
+    void_invoice(invoice_id=draft.pk, now=later, reason="Wrong customer.")
+    # 6.40 of August; September's share of the fee goes on.
+    assert before - sum(money.given_away for money in money_of(promotion)) == Decimal("6.4")

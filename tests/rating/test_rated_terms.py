@@ -1,26 +1,34 @@
 """Negotiated terms end to end: what was agreed is on the rated lines of the period, and in the billing run."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
+from invoicing.services.draft import refresh_draft
+from invoicing.services.finalize import finalize_invoice
 from invoicing.services.runs import rate_and_draft
+from invoicing.services.void import void_invoice
 from metering.models import Series, UsageDay
 from pricing.models import AddOn, Plan, Subscription
 from pricing.services.commitments import add_commitment
 from pricing.services.discounts import grant_discount
 from pricing.services.negotiated_prices import add_one_off_charge, attach_add_on, set_override
 from pricing.services.plan_changes import migrate_subscription
-from rating.models import BillingPeriod, RatedLine
+from pricing.services.subscriptions import end_subscription
+from pricing.terms import TermCommitment
+from rating.models import BillingPeriod, RatedLine, VoidedPeriod
+from rating.services.committed import billed_before
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import rate_billing_period
-from tests.pricing.terms_office import FEB, JAN, TermsOffice, flat, output_price
+from tests.pricing.terms_office import APR, FEB, JAN, MAR, TermsOffice, flat, output_price
 
 pytestmark = pytest.mark.django_db
 
 IN_JANUARY = datetime(2026, 1, 31, 12, tzinfo=UTC)
+IN_MAY = datetime(2026, 5, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -80,6 +88,74 @@ def test_add_on_one_off_and_commitment_are_lines(office):
     # 49 + 30 + 45 + 99.50 = 223.50 of the 250 promised: 26.50 are missing.
     assert sum(lines.values()) == 250
     assert RatedLine.objects.get(key="seats").price is None
+
+
+@pytest.mark.parametrize(
+    ("early_end", "due"),
+    # 49 × 14 ÷ 31 = 22.13 are billed; of 300 for 31 + 28 days, 14 ran: 300 × 14 ÷ 59 = 71.1864, less 22.13.
+    [("full", Decimal("277.87")), ("prorated", Decimal("49.06")), ("waived", None)],
+)
+def test_the_end_of_the_subscription_settles_its_commitments(office, early_end, due):
+    subscription = office.subscribe()
+    promise = commitment(subscription, amount=Decimal(300), ends_on=date(2026, 3, 1), early_end=early_end)
+    assert f"commitment:commitment-{promise.pk}" not in rated(subscription)
+    end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 1, 15))
+    lines = rated(Subscription.objects.get())
+    assert lines["base"] == Decimal("22.13")
+    assert lines.get(f"commitment:commitment-{promise.pk}") == due
+
+
+def test_a_void_invoice_no_longer_counts_and_an_end_that_is_taken_back_is_not_settled_twice(office):
+    subscription = office.subscribe(name="A")
+    promise = commitment(subscription, amount=Decimal(300), ends_on=APR)
+    january, february = (finalized(subscription, month) for month in (2, 3))
+    due = due_before(subscription, promise, MAR)
+    assert due == 98
+    # January is taken back: only February's 49 count, for the draft of March too.
+    march = BillingPeriod.objects.get(start_date=MAR)
+    rate_billing_period(period_id=march.pk, now=IN_JANUARY)
+    assert void_invoice(invoice_id=january.pk, now=IN_MAY, reason="Wrong.").events.last().text == "Voided: Wrong."
+    assert BillingPeriod.objects.get(pk=march.pk).needs_rating
+    assert due_before(subscription, promise, MAR) == 49
+    # An end on 15 March settles the rest; taken back, what was settled counts.
+    end_subscription(subscription_id=subscription.pk, ends_on=date(2026, 3, 15))
+    final = finalized(subscription, 4)
+    # 49 of February, 49 × 14 ÷ 31 = 22.13 of March, and 228.87 of the promise.
+    assert final.subtotal_minor == 25100
+    Subscription.objects.update(ends_on=None)
+    subscription.refresh_from_db()
+    assert due_before(subscription, promise, APR) == 300
+    # Now the invoice that counted it can't be made good by another.
+    void_invoice(invoice_id=february.pk, now=IN_MAY, reason="Wrong.")
+    assert VoidedPeriod.objects.count() == 2
+
+
+def test_voiding_names_the_commitments_that_are_settled_already(office):
+    subscription = office.subscribe()
+    commitment(subscription, amount=Decimal(10), ends_on=MAR)
+    january, _february = (finalized(subscription, month) for month in (2, 3))
+    text = void_invoice(invoice_id=january.pk, now=IN_MAY, reason="Wrong.").events.last().text
+    assert text == "Voided: Wrong. Settled with its lines counted, and not again: Term."
+
+
+def commitment(subscription, **changes):
+    values = {"name": "Term", "starts_on": JAN, "reason": "contract", **changes}
+    return add_commitment(subscription_id=subscription.pk, **values)
+
+
+def due_before(subscription, promise, day):
+    term = TermCommitment("x", "Term", Decimal(300), JAN, APR, None)
+    return billed_before(
+        subscription_id=subscription.pk, promise=replace(term, key=f"commitment-{promise.pk}"), day=day
+    )
+
+
+def finalized(subscription, month):
+    """The first open period's invoice, made final in the month."""
+    now = datetime(2026, month, 5, 12, tzinfo=UTC)
+    period = ensure_periods(subscription=subscription, until=now)[0]
+    draft = refresh_draft(period=rate_billing_period(period_id=period.pk, now=now), now=now)
+    return finalize_invoice(invoice_id=draft.pk, now=now, skip_grace=True)
 
 
 def test_a_new_version_in_the_middle_of_the_period(office):

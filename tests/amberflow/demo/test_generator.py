@@ -99,7 +99,7 @@ def test_usage_grows_over_the_year(company: Company) -> None:
 
 def test_the_company_holds_what_the_tour_shows(company: Company) -> None:
     customers = {customer.external_id: customer for customer in company.customers}
-    assert len(customers) == 13
+    assert len(customers) == 15
     assert customers["tessellate-studio"].ends_on == date(2026, 7, 20)
     assert customers["fjord-logistics"].starts_on == date(2026, 5, 31)
     assert customers["fjord-logistics"].billing_cycle == "anniversary"

@@ -15,10 +15,12 @@ from amberflow.demo.payments import NotReachableError, require_running
 from amberflow.demo.progress import find_load
 from customers.models import Customer
 from customers.services.api_keys import find_api_key
-from invoicing.models import Invoice, InvoiceStatus
+from invoicing.models import CreditGrant, Invoice, InvoiceStatus
+from invoicing.services.check_credits import check_credits
+from invoicing.services.verify import verify_invoice
 from metering.models import EventIdentity, RejectedEvent, UsageDelta
 from metering.services.claim_identities import claim_identities
-from pricing.models import PlanVersion
+from pricing.models import Commitment, PlanVersion, Promotion, Subscription, SubscriptionPrice
 from rating.models import BillingPeriod, RatedLine, UnpricedUsage
 
 TODAY = date(2026, 11, 20)
@@ -50,8 +52,8 @@ def test_the_short_company_is_loaded_whole_and_only_once(tmp_path: Path) -> None
 
     company = recent_part(amber_cloud(TODAY), 2)
     sent = list(generate_events(company, 7))
-    assert Customer.objects.count() == len(company.customers) == 12
-    assert PlanVersion.objects.filter(status="published").count() == 7
+    assert Customer.objects.count() == len(company.customers) == 14
+    assert PlanVersion.objects.filter(status="published").count() == 8
     claim_identities()
     assert EventIdentity.objects.count() == len(sent) - 5
     assert (
@@ -70,6 +72,8 @@ def test_the_short_company_is_loaded_whole_and_only_once(tmp_path: Path) -> None
     assert access.key_file().stat().st_mode & 0o777 == 0o600
 
     check_what_the_company_is_there_for()
+
+    check_the_terms()
 
     before = invoices()
     again = seed_demo()
@@ -96,6 +100,21 @@ def check_what_the_company_is_there_for() -> None:
     ).distinct().get() == ("corvid-games")
     quill = RatedLine.objects.filter(period__subscription__customer__external_id="quill-and-co")
     assert sum(line.cost for line in quill) > sum(line.amount for line in quill)
+
+
+def check_the_terms() -> None:
+    """Every kind of term is there to be seen, and the money ties."""
+    # The short company begins after the first of the two terms.
+    assert Commitment.objects.get().early_end == "prorated"
+    assert set(SubscriptionPrice.objects.values_list("kind", flat=True)) == {"override", "add_on", "one_off"}
+    assert set(CreditGrant.objects.values_list("kind", flat=True)) == {"paid", "promotional"}
+    assert set(Promotion.objects.values_list("code", flat=True)) == {"WELCOME20", "SCALEUP"}
+    assert PlanVersion.objects.get(status="draft").plan.code == "scale"
+    assert Customer.objects.get(external_id="atlas-archives").subscriptions.count() == 2
+    assert Subscription.objects.filter(trial_ends_on__gt=TODAY).count() == 1
+    assert check_credits().differences == ()
+    for number in Invoice.objects.exclude(number=None).values_list("number", flat=True):
+        assert verify_invoice(number=number).differences == ()
 
 
 def test_a_load_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from amberflow.lib.errors import DomainError
-from invoicing.engine.states import TRANSITIONS, can_become, check_transition
+from invoicing.engine.states import TRANSITIONS, can_be_void, can_become, check_transition, check_void
 from invoicing.models import InvoiceStatus
 
 POSSIBLE = {
@@ -45,3 +45,11 @@ def test_the_refusal_says_what_is_possible(current, wanted, message):
     with pytest.raises(DomainError) as caught:
         check_transition(current, wanted)
     assert caught.value.message == message
+
+
+def test_a_paid_invoice_is_void_only_if_there_was_nothing_to_pay():
+    check_void("paid", 0)
+    assert not can_be_void("paid", 1)
+    with pytest.raises(DomainError, match="from paid to void"):
+        check_void("paid", 1)
+    assert [status for status in TRANSITIONS if can_be_void(status, 5)] == ["open", "uncollectible"]

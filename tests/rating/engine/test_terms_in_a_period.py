@@ -257,6 +257,34 @@ def test_a_commitment_waits_for_the_period_in_which_its_term_ends(ends):
     assert rate(TOKENS_AND_CALLS, [], commitments=(promise,)).lines == ()
 
 
+def test_a_term_that_is_cut_says_what_was_promised_and_what_is_due():
+    # 1,000 for 365 days, of which 120 ran: 1000 × 120 ÷ 365 = 328.767123287671; less 200 before, and 90 + 10 here.
+    promise = Commitment(
+        "c1",
+        "Annual commitment",
+        D("328.767123287671"),
+        date(2026, 1, 1),
+        date(2026, 5, 1),
+        earlier=D(200),
+        promised=D(1000),
+        term_ends=date(2027, 1, 1),
+    )
+    line = rate(TOKENS_AND_CALLS, [row(tokens=90)], commitments=(promise,)).lines[-1]
+    assert (line.key, line.amount) == ("commitment:c1", D("28.77"))
+    texts = [step["text"] for step in line.explanation["steps"]]
+    assert texts[0] == "Committed from 1 January 2026 to 1 January 2027: 1,000.00 USD"
+    assert texts[1].startswith("The subscription ends on 1 May 2026: 1,000 × 120 ÷ 365 days = 328.767123287671 USD")
+
+
+def test_a_term_that_never_began_is_due_on_the_last_day():
+    promise = Commitment(
+        "c1", "Year 2", D(500), date(2027, 1, 1), date(2026, 5, 1), promised=D(500), term_ends=date(2028, 1, 1)
+    )
+    line = rate(TOKENS_AND_CALLS, [row(tokens=100)], commitments=(promise,)).lines[-1]
+    assert line.amount == D(500)
+    assert [(part.day, part.net) for part in line.slices] == [(date(2026, 4, 30), D(500))]
+
+
 # --- aggregations --------------------------------------------------------------------------------------------
 def stat(day, *values, second=0):
     at = START + day * DAY + second * 1_000_000
