@@ -25,6 +25,11 @@ class EventResult(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
 
     @property
+    def is_known(self) -> bool:
+        """Whether its id was accepted before, with this content or with another one."""
+        return self.status == "duplicate" or self.code == "id_conflict"
+
+    @property
     def is_waiting(self) -> bool:
         """Rejected for a reason that only this side can remove; it is kept until then."""
         return self.status == "rejected" and self.code in WAITING_CODES
