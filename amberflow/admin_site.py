@@ -21,9 +21,12 @@ class AmberflowAdminSite(UnfoldAdminSite):
         from invoicing.admin.margin import margin_csv, margin_page
         from invoicing.admin.preview import preview_page
         from metering.admin.cost_book import uncosted_models_page
+        from metering.admin.live import live_feed, live_page
         from rating.admin.customer_timezone import change_timezone_page
 
         return [
+            path("live/", self.admin_view(live_page), name="live"),
+            path("live/feed", self.admin_view(live_feed), name="live_feed"),
             path("margin/", self.admin_view(margin_page), name="margin"),
             path("margin/margin.csv", self.admin_view(margin_csv), name="margin_csv"),
             path("needs-attention/", self.admin_view(attention_page), name="needs_attention"),

@@ -5,11 +5,13 @@ at fault if there is one.
 """
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -31,22 +33,38 @@ PROBLEM: dict[str, Any] = {
         "field": {"type": "string"},
     },
 }
+DATABASE_RETRY_S = 2
+
+logger = logging.getLogger(__name__)
 
 
 class ProblemError(exceptions.APIException):
-    """A request that can't be carried out; `extra` members go into the problem as they are."""
+    """A request that can't be carried out; `extra` members go into the problem as they are.
+
+    `retry_after` (whole seconds) and `headers` go into the headers of the answer.
+    """
 
     status_code: int = HTTPStatus.BAD_REQUEST
     code = "bad_request"
 
     def __init__(
-        self, detail: str, *, code: str = "", field: str = "", retry_after: int | None = None, **extra: Any
+        self,
+        detail: str,
+        *,
+        code: str = "",
+        field: str = "",
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(detail)
-        self.retry_after = retry_after
         self.message = detail
         self.code = code or self.code
         self.field = field
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
         self.extra = extra
 
 
@@ -55,6 +73,20 @@ class TooLargeError(ProblemError):
 
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
+
+
+class DatabaseUnavailableError(ProblemError):
+    """Out of connections, restarting, too slow, deadlocked: it may be tried again."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "database_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can't be reached or is overloaded: send the same request again. Events that were taken "
+            "nevertheless count once.",
+            retry_after=DATABASE_RETRY_S,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +102,7 @@ class Problem:
     field: str = ""
     retry_after: int | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    more_headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As `application/problem+json`."""
@@ -86,7 +119,7 @@ class Problem:
 
     def headers(self) -> dict[str, str]:
         """The headers of an answer that tells of it, whatever its body."""
-        headers = {}
+        headers = dict(self.more_headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.status == HTTPStatus.UNAUTHORIZED:
@@ -97,9 +130,12 @@ class Problem:
 def problem_of(exc: Exception) -> Problem | None:
     """What an exception of an API view means for the client; None for one that nobody foresaw."""
     if isinstance(exc, ProblemError):
-        return Problem(exc.status_code, exc.code, exc.message, exc.field, exc.retry_after, exc.extra)
+        return Problem(exc.status_code, exc.code, exc.message, exc.field, exc.retry_after, exc.extra, exc.headers)
     if isinstance(exc, DomainError):
         return Problem(HTTPStatus.BAD_REQUEST, exc.code, exc.message, exc.field)
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.warning("The database failed a request: %s", exc)
+        return problem_of(DatabaseUnavailableError())
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

@@ -62,8 +62,10 @@ _NAVIGATION = [
         "title": "Usage",
         "separator": True,
         "items": [
+            _item("Live", "stream", "live", "metering.view_event"),
             _model("Events", "bolt", "metering", "event"),
             _model("Rejected events", "error", "metering", "rejectedevent"),
+            _model("API requests", "swap_vert", "metering", "apirequest"),
             _model("Meters", "speed", "metering", "meter"),
             _model("Event types", "category", "metering", "eventtype"),
             _model("Imports", "upload_file", "metering", "usageimport"),

@@ -23,6 +23,7 @@ SCHEDULED_TASKS = (
     ScheduledTask("Compare open invoices with Stripe", "invoicing.tasks.reconcile_stripe", 60),
     ScheduledTask("Expire credits", "invoicing.tasks.expire_credits", 24 * 60),
     ScheduledTask("Forget old claims of event ids", "metering.tasks.forget_old_claims", 24 * 60),
+    ScheduledTask("Prune the request log", "metering.tasks.prune_request_log", 5),
     ScheduledTask("Prepare event partitions", "metering.tasks.prepare_event_partitions", 24 * 60),
     ScheduledTask("Refresh the cost book", "metering.tasks.refresh_cost_book", 24 * 60),
 )

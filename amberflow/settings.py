@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "invoicing",
 ]
 MIDDLEWARE = [
+    "metering.api.call_log.CallLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -145,6 +146,7 @@ STORAGES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["customers.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["customers.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["customers.api.throttling.KeyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "amberflow.api.problem_response",
@@ -166,6 +168,21 @@ INGEST_MAX_EVENTS = integer("INGEST_MAX_EVENTS", default=10_000, minimum=1)
 INGEST_STRICT_BELOW = integer("INGEST_STRICT_BELOW", default=100, minimum=0)
 INGEST_CLAIM_DAYS = integer("INGEST_CLAIM_DAYS", default=400, minimum=35)
 INGEST_MAX_BYTES = integer("INGEST_MAX_BYTES", default=20 * 1024 * 1024, minimum=1024)
+INGEST_MAX_DEPTH = integer("INGEST_MAX_DEPTH", default=16, minimum=1)
+INGEST_MAX_PROPERTIES = integer("INGEST_MAX_PROPERTIES", default=1_000, minimum=1)
+INGEST_MAX_KEY_LENGTH = integer("INGEST_MAX_KEY_LENGTH", default=200, minimum=1)
+INGEST_MAX_VALUE_LENGTH = integer("INGEST_MAX_VALUE_LENGTH", default=131_072, minimum=1)
+SERIES_MAX_VALUES = integer("SERIES_MAX_VALUES", default=1_000, minimum=1)
+SERIES_MAX_PER_CUSTOMER = integer("SERIES_MAX_PER_CUSTOMER", default=10_000, minimum=1)
+INGEST_MAX_IN_FLIGHT = integer("INGEST_MAX_IN_FLIGHT", default=32, minimum=1)
+INGEST_MAX_UNMERGED = integer("INGEST_MAX_UNMERGED", default=5_000_000, minimum=1)
+RATE_LIMIT_REQUESTS = integer("RATE_LIMIT_REQUESTS", default=0)
+RATE_LIMIT_EVENTS = integer("RATE_LIMIT_EVENTS", default=0)
+REQUEST_LOG_KEEP = integer("REQUEST_LOG_KEEP", default=1_000, minimum=1)
+REQUEST_LOG_DAYS = integer("REQUEST_LOG_DAYS", default=7, minimum=1)
+REQUEST_LOG_SECONDS = 1.0  # how often it is written; 0: not by itself
+TAIL_MAX_WAITING = integer("TAIL_MAX_WAITING", default=2)
+QUERY_SECONDS = integer("QUERY_SECONDS", default=20, minimum=1)
 
 # --- tasks (docs/operations.md says why each number is what it is) --------------------------------------------
 Q_CLUSTER = {

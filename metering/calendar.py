@@ -34,6 +34,10 @@ class Calendar:
                 return max(instant.astimezone(move.zone).date(), move.first_day)
         return instant.astimezone(self.zone).date()
 
+    def zone_at(self, instant: datetime) -> tzinfo:
+        """The time zone by which an aware instant has its day."""
+        return next((move.zone for move in self.moves if instant >= move.at), self.zone)
+
     def begins(self, day: date) -> datetime:
         """The first instant (UTC) whose day is that day or a later one."""
         for move in self.moves:

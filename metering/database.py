@@ -4,14 +4,17 @@ Django binds parameters into the text of a statement; with arrays of thousands o
 parsed each time. A cursor of psycopg's own sends them beside a prepared statement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 
+from amberflow.lib.errors import DomainError
 from metering.arrays import adapt
 
 _FOLDER = Path(__file__).parent / "sql"
@@ -41,3 +44,21 @@ def run_text(text: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         adapt(cursor)
         cursor.execute(text, parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def time_limited() -> Iterator[None]:
+    """A transaction in which no statement may run longer than a question is worth. Raises DomainError if one does."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = %s", [settings.QUERY_SECONDS * 1000])
+            yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+        raise DomainError(
+            "too_much_to_read",
+            f"The answer took longer than {settings.QUERY_SECONDS} seconds: ask for less time, fewer customers or "
+            "larger windows.",
+        ) from None

@@ -10,7 +10,7 @@ from metering.models import Event, EventIdentity
 CUSTOMERS_PER_QUERY = 5_000
 
 
-def find_events(*, source: str, event_id: str) -> list[Event]:
+def events_sent_as(*, source: str, event_id: str) -> list[Event]:
     """The events of that id, at most one per customer. Only those that claimed their id for all times are found, which
     is so in every dialect that is strict.
 

@@ -8,6 +8,7 @@ from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
 from metering.services.recost import recost_events
+from metering.services.request_log import prune_calls
 
 
 def merge_usage_deltas() -> str:
@@ -39,6 +40,17 @@ def refresh_cost_book() -> str:
             return "running already"
         added = import_cost_book().rates_added
         return f"{added} rates added, {recost_events()} events costed"
+
+
+def recost_calls() -> str:
+    """Cost the calls that had no rate, by the rates and aliases that there are now."""
+    with only_one("refresh_cost_book") as mine:
+        return f"{recost_events()} events costed" if mine else "running already"
+
+
+def prune_request_log() -> str:
+    """Keep only the last calls of each API key."""
+    return f"{prune_calls()} calls deleted"
 
 
 def rebuild_usage() -> str:

@@ -32,16 +32,24 @@ def quick_settings(settings):
     # A developer's own .env says other things.
     settings.SELLER = {"name": "Amber Cloud, Inc.", "address": "1 Market Street", "email": "", "tax_id": ""}
     settings.INVOICE_NUMBER_PREFIX, settings.GRACE_HOURS, settings.PAYMENT_TERM_DAYS = "AF-", 24, 30
+    # A thread of its own would write to the database beside the test's transaction.
+    settings.REQUEST_LOG_SECONDS = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
 def forgetful_ingestion():
     """What ingestion remembers of committed rows must not outlive the test that made them."""
+    from customers.rate_limits import forget_rates
     from metering.costbook.book import forget_book
     from metering.ingest.resolve import forget
+    from metering.pressure import forget_pressure
     from metering.services.partitions import forget_partitions
+    from metering.services.request_log import forget_calls
 
     forget()
     forget_book()
     forget_partitions()
+    forget_rates()
+    forget_pressure()
+    forget_calls()

@@ -9,7 +9,21 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from amberflow.admin_base import BaseAdmin, Item, action, change_url, confirm, display, render_page
 from customers.models import ApiKey
-from customers.services.api_keys import create_api_key, revoke_api_key
+from customers.services.api_keys import create_api_key, limit_api_key, revoke_api_key
+
+MAX_RATE = 10_000_000
+RATES = ["requests_per_second", "events_per_second"]
+
+
+class RatesForm(forms.Form):
+    """How much a key may send."""
+
+    requests_per_second = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_RATE, help_text="Empty: as set for the installation; 0: no limit."
+    )
+    events_per_second = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_RATE, help_text="Empty: as set for the installation; 0: no limit."
+    )
 
 
 class ApiKeyForm(forms.ModelForm):
@@ -22,7 +36,7 @@ class ApiKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes"]
+        fields = ["name", "scopes", *RATES]
 
 
 @admin.register(ApiKey)
@@ -34,18 +48,24 @@ class ApiKeyAdmin(BaseAdmin):
     search_fields = ["prefix__startswith", "name__icontains"]
     search_help_text = "First characters of the key, or part of the name"
     actions = ["revoke_selected"]
-    actions_detail = ["revoke"]
+    actions_detail = ["change_rates", "revoke"]
     readonly_fields = ["shown_prefix", "created_at", "last_used_at", "revoked_at"]
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
-        return ["name", "scopes"] if obj is None else ["name", "scopes", *self.readonly_fields]
+        fields = ["name", "scopes", *RATES]
+        return fields if obj is None else [*fields, *self.readonly_fields]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A key's scopes are what its holder relies on; another need is another key."""
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm, change: bool) -> None:
-        key, plaintext = create_api_key(name=obj.name, scopes=obj.scopes)
+        key, plaintext = create_api_key(
+            name=obj.name,
+            scopes=obj.scopes,
+            requests_per_second=obj.requests_per_second,
+            events_per_second=obj.events_per_second,
+        )
         obj.pk, obj.prefix = key.pk, key.prefix
         # Kept for the response to this very request only.
         request.META["amberflow.new_api_key"] = plaintext
@@ -82,6 +102,26 @@ class ApiKeyAdmin(BaseAdmin):
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key = self.get_queryset(request).get(pk=object_id)
         return self._confirm_revoking(request, [key], back=change_url(key))
+
+    @action(description="Change limits", icon="speed", permissions=["revoke"])
+    def change_rates(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self.get_queryset(request).get(pk=object_id)
+
+        def change(values: Mapping[str, Any]) -> str:
+            limit_api_key(key_id=key.pk, **{name: values[name] for name in RATES})
+            return f"The limits of {key} are changed."
+
+        return confirm(
+            request,
+            title="Change limits",
+            text="What the key sends above its rate is refused with 429, and clients send it again later. Each web "
+            "process counts on its own. The limits hold from the next request on.",
+            button="Change limits",
+            items=[Item(str(key), run=change)],
+            form_class=RatesForm,
+            initial={name: getattr(key, name) for name in RATES},
+            back=change_url(key),
+        )
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("customers.change_apikey")

@@ -1,6 +1,7 @@
 """Who calls the HTTP API: an API key as `Authorization: Bearer …`, as `x-api-key`, or as the user of basic auth."""
 
 from base64 import b64decode
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -18,7 +19,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Puts the valid key into `request.auth`. No key at all is left to the permissions to refuse."""
 
     def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
-        plaintext = _sent_key(request)
+        plaintext = sent_key(request.headers)
         if not plaintext:
             return None
         key = find_api_key(plaintext=plaintext)
@@ -72,8 +73,9 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         return [{name: []} for name in self.name]
 
 
-def _sent_key(request: Request) -> str:
-    scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
+def sent_key(headers: Mapping[str, str]) -> str:
+    """What a caller sent as its key; empty without one."""
+    scheme, _, credentials = headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
     if scheme.lower() == "basic":
@@ -82,4 +84,4 @@ def _sent_key(request: Request) -> str:
             return b64decode(credentials, validate=True).decode().partition(":")[0]
         except ValueError:
             return ""
-    return request.headers.get("x-api-key", "").strip()
+    return headers.get("x-api-key", "").strip()

@@ -22,6 +22,16 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, editable=False, help_text="The first characters, to recognise the key.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope.choices), default=default_scopes)
+    requests_per_second = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many requests it may send; empty: what the installation allows. 0: no limit.",
+    )
+    events_per_second = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many events it may send; empty: what the installation allows. 0: no limit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)

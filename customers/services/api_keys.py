@@ -21,10 +21,17 @@ LAST_USED_RESOLUTION = timedelta(minutes=1)
 _ALPHABET = string.ascii_letters + string.digits
 
 
-def create_api_key(*, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
+def create_api_key(
+    *,
+    name: str,
+    scopes: Sequence[str],
+    requests_per_second: int | None = None,
+    events_per_second: int | None = None,
+) -> tuple[ApiKey, str]:
     """Make a key. Returns its record and the key itself, which can't be read again later.
 
-    Raises DomainError for an empty name or a scope that doesn't exist.
+    A rate of None is what the installation allows, 0 no limit. Raises DomainError for an empty name or a scope that
+    doesn't exist.
     """
     if not name.strip():
         raise DomainError("name_missing", "name is empty: say which system uses the key.", field="name")
@@ -37,7 +44,12 @@ def create_api_key(*, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
         )
     plaintext = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS))
     key = ApiKey.objects.create(
-        name=name.strip(), prefix=plaintext[:SHOWN_CHARACTERS], digest=_digest(plaintext), scopes=list(scopes)
+        name=name.strip(),
+        prefix=plaintext[:SHOWN_CHARACTERS],
+        digest=_digest(plaintext),
+        scopes=list(scopes),
+        requests_per_second=requests_per_second,
+        events_per_second=events_per_second,
     )
     return key, plaintext
 
@@ -51,6 +63,17 @@ def revoke_api_key(*, key_id: int) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
+    return key
+
+
+@transaction.atomic
+def limit_api_key(*, key_id: int, requests_per_second: int | None, events_per_second: int | None) -> ApiKey:
+    """Change how much the key may send, from its next request on. Raises DomainError if the key doesn't exist."""
+    key = ApiKey.objects.select_for_update().filter(pk=key_id).first()
+    if key is None:
+        raise DomainError("api_key_not_found", f"There is no API key {key_id}.", field="key_id")
+    key.requests_per_second, key.events_per_second = requests_per_second, events_per_second
+    key.save(update_fields=["requests_per_second", "events_per_second"])
     return key
 
 

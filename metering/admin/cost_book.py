@@ -16,6 +16,7 @@ from django.utils import timezone
 from amberflow.admin_base import DateInput, ReadOnlyAdmin, TabularInline, display, list_url, quantity, render_page
 from amberflow.formats import exact_text
 from amberflow.lib.errors import DomainError
+from metering.costbook.calculate import CHARGED_UNITS
 from metering.models import CostModel, CostRate, Event
 from metering.models.event import CostState
 from metering.queries import UncostedModel, uncosted_models
@@ -63,27 +64,36 @@ class CostModelAdmin(ReadOnlyAdmin):
         return model.source_of_rates
 
 
-class AddRateForm(forms.Form):
-    """Prices of one model per million tokens, in the cost book's currency."""
+def _price(label: str, help_text: str = "", *, required: bool = False) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, help_text=help_text, required=required, min_value=0, max_digits=38, decimal_places=18
+    )
 
-    provider = forms.CharField(max_length=64, help_text="Like openai or anthropic.")
+
+class AddRateForm(forms.Form):
+    """Prices of one model, in the cost book's currency: per million tokens, and per thousand calls."""
+
+    provider = forms.CharField(
+        max_length=64, required=False, help_text="As usage names it, like openai. Empty: for usage that names none."
+    )
     model = forms.CharField(max_length=200, help_text="The name as usage carries it.")
-    input_mtok = forms.DecimalField(label="Input, per million tokens", min_value=0, max_digits=38, decimal_places=18)
-    output_mtok = forms.DecimalField(label="Output, per million tokens", min_value=0, max_digits=38, decimal_places=18)
-    cache_read_mtok = forms.DecimalField(
-        label="Cached input, per million tokens",
-        min_value=0,
-        max_digits=38,
-        decimal_places=18,
-        required=False,
-        help_text="Empty: charged like other input.",
+    input_mtok = _price("Input, per million tokens", required=True)
+    output_mtok = _price("Output, per million tokens", required=True)
+    cache_read_mtok = _price("Cached input, per million tokens", "Empty: charged like other input.")
+    cache_write_5m_mtok = _price("Written to the cache for 5 minutes, per million tokens", "Empty: like other input.")
+    cache_write_1h_mtok = _price("Written to the cache for an hour, per million tokens", "Empty: like other input.")
+    output_reasoning_mtok = _price("Reasoning, per million tokens", "Empty: like other output.")
+    input_audio_mtok = _price("Audio input, per million tokens", "Empty: like other input.")
+    input_image_mtok = _price("Image input, per million tokens", "Empty: like other input.")
+    output_audio_mtok = _price("Audio output, per million tokens", "Empty: like other output.")
+    requests_kcount = _price(
+        "Per thousand calls", "On top of the tokens. Empty: the cost of a call without tokens is unknown."
     )
     effective_from = forms.DateField(required=False, widget=DateInput(), help_text="Empty: since ever.")
 
     def unit_prices(self) -> dict[str, Decimal]:
         """The prices that were filled in, by unit."""
-        names = ("input_mtok", "output_mtok", "cache_read_mtok")
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
+        return {unit: price for unit, price in self.cleaned_data.items() if unit in CHARGED_UNITS and price is not None}
 
 
 @staff_member_required(login_url="admin:login")

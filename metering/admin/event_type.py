@@ -1,8 +1,12 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
 from amberflow.admin_base import BaseAdmin, display
 from metering.models import EventType
+from metering.services.rebuild_usage import enqueue_rebuilds
 
 
 class EventTypeForm(forms.ModelForm):
@@ -35,6 +39,12 @@ class EventTypeAdmin(BaseAdmin):
     def get_readonly_fields(self, request, obj=None):
         # Series are told apart by what the type was when its first event came.
         return ["code", "is_ai_call"] if obj is not None else []
+
+    def save_model(self, request: HttpRequest, obj: EventType, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "values" in form.changed_data:
+            # The database has noted it; the task need not wait for the clock.
+            enqueue_rebuilds()
 
     @display(description="Also sent as")
     def shown_aliases(self, event_type: EventType) -> str:

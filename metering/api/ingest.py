@@ -14,11 +14,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, TooLargeError, problem_of
+from customers.api.throttling import count_against_rate
 from customers.models import ApiKey
 from metering.api.body import RawBodyParser
+from metering.api.call_log import CallNote, note_call, note_ingestion
 from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
+from metering.pressure import admitted
 from metering.services.ingest_events import ingest_events
 
 
@@ -27,7 +30,7 @@ class IngestView(APIView):
 
     dialects: ClassVar[tuple[Dialect, ...]]
     parser_classes = [RawBodyParser]
-    required_scope = ApiKey.Scope.USAGE_WRITE
+    required_scope: Any = ApiKey.Scope.USAGE_WRITE
 
     def ingest(self, request: Request, captures: Mapping[str, str]) -> HttpResponse:
         """Take the events of the request in."""
@@ -36,35 +39,43 @@ class IngestView(APIView):
         batch = _decode(dialect, asked)
         if refusal := dialect.refused_as_a_whole(batch):
             return http_answer(dialect.problem(asked, refusal))
-        result = ingest_events(
-            events=batch.events,
-            rejections=batch.rejections,
-            source=dialect.name,
-            api_key=cast(ApiKey, request.auth),
-            received_at=asked.received_at,
-            strict=dialect.strict,
-            all_or_nothing=dialect.all_or_nothing,
-        )
+        count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
+        with admitted():
+            result = ingest_events(
+                events=batch.events,
+                rejections=batch.rejections,
+                source=dialect.name,
+                api_key=cast(ApiKey, request.auth),
+                received_at=asked.received_at,
+                strict=dialect.strict,
+                all_or_nothing=dialect.all_or_nothing,
+            )
+        note_ingestion(request, dialect=dialect.name, result=result)
         return http_answer(dialect.answer(asked, batch, result))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
+        if request.method != "POST":
+            return super().perform_content_negotiation(request, force)
         return JSONRenderer(), JSONRenderer.media_type
 
     def handle_exception(self, exc: Exception) -> Response:
         """Tell the client in its own dialect what is wrong. What nobody foresaw is raised again (a logged 500)."""
+        request = cast(Request, self.request)
+        if request.method != "POST":
+            return super().handle_exception(exc)
         problem = problem_of(exc)
         if problem is None:
             raise exc
-        request = cast(Request, self.request)
+        note_call(request, CallNote(code=problem.code, message=problem.message))
         asked = usage_request(request, self.kwargs, unread=True)
         # Not through Response: it would be rendered again.
         return cast(Response, http_answer(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
-def ingest_view(dialects: Sequence[Dialect], *, is_documented: bool = True) -> Any:
-    """The view function for a route that these dialects share; the API's description shows it as the last one's, which
-    gets what no other recognises."""
+def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = None, is_documented: bool = True) -> Any:
+    """The view function for a route that these dialects share; GET is answered as `reads` does. The API's description
+    shows the route as the last one's, which gets what no other recognises."""
     shown = dialects[-1]
 
     # A function of its own for each route: the description is kept on it.
@@ -74,8 +85,11 @@ def ingest_view(dialects: Sequence[Dialect], *, is_documented: bool = True) -> A
     others = ", ".join(each.label for each in dialects[:-1])
     description = {"description": f"{shown.schema['description']}\n\nUnderstood here too: {others}."} if others else {}
     schema = {"operation_id": f"send_{shown.name}", **shown.schema, **description, "exclude": not is_documented}
-    documented = extend_schema(**schema)(post)
-    view: type[IngestView] = type("IngestView", (IngestView,), {"dialects": tuple(dialects), "post": documented})
+    own: dict[str, Any] = {"dialects": tuple(dialects), "post": extend_schema(**schema)(post)}
+    if reads is not None:
+        own["required_scope"] = reads.required_scope  # type: ignore[attr-defined]
+    bases = (IngestView,) if reads is None else (IngestView, reads)
+    view: type[IngestView] = type("IngestView", bases, own)
     return view.as_view()
 
 

@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 
 from metering.costbook.aliases import Alias, strongest_first
 from metering.costbook.calculate import InForce, PriceList, Rate, in_force_at, price_lists
-from metering.costbook.match import MAX_NAME_LENGTH, find_in_catalogue, provider_id
+from metering.costbook.match import GATEWAY, MAX_NAME_LENGTH, RESELLERS, find_in_catalogue, provider_id
 from metering.costbook.names import is_bedrock_name, variants
 from metering.models import CostModel, CostRate, ModelAlias
 
@@ -79,12 +79,11 @@ class CostBook:
         return self.in_force(match, occurred_at).cost_parts(pools)
 
     def _find(self, provider: str, model: str) -> CostMatch | None:
-        return (
-            self._find_own(provider, model)
-            or self._find_alias(provider, model)
-            or self._find_listed(provider, model)
-            or self._find_variant(provider, model)
-        )
+        own = self._find_own(provider, model)
+        if own is not None:
+            return own
+        called = "" if provider.lower() == GATEWAY else provider
+        return self._find_alias(called, model) or self._find_listed(called, model) or self._find_variant(called, model)
 
     def _find_own(self, provider: str, model: str) -> CostMatch | None:
         own = self._own_providers.get(model, set())
@@ -116,10 +115,14 @@ class CostBook:
                 found = self._find_own(called, variant) or self._find_listed(called, variant)
                 if found is not None:
                     return found
-            sellers = [provider_id(provider)] if provider else self._sellers.get(variant, [])
+            sellers = [provider_id(provider)] if provider else self._makers(variant)
             if len(sellers) == 1 and (row := self._names.get((sellers[0], variant))) is not None:
                 return CostMatch(sellers[0], row)
         return None
+
+    def _makers(self, name: str) -> list[str]:
+        sellers = self._sellers.get(name, [])
+        return [seller for seller in sellers if seller not in RESELLERS] if len(sellers) > 1 else sellers
 
     def _load(self) -> None:
         columns = [
@@ -151,17 +154,26 @@ _current: CostBook | None = None
 _checked_at = 0.0
 
 
-def current_book() -> CostBook:
-    """The book as the database has it, at most two seconds old."""
+def current_book(*, afresh: bool = False) -> CostBook:
+    """The book as the database has it, at most two seconds old, or as it is now if `afresh`.
+
+    While one thread reads a newer one, the others use what they have.
+    """
     global _current, _checked_at
-    if _current is not None and time.monotonic() - _checked_at < CHECKED_EVERY_S:
-        return _current
-    with _lock:
+    book = _current
+    if book is not None and not afresh and time.monotonic() - _checked_at < CHECKED_EVERY_S:
+        return book
+    if not _lock.acquire(blocking=afresh or book is None) and book is not None:
+        return book
+    try:
         version = _stored_version()
-        if _current is None or _current.version != version:
-            _current = CostBook(version)
+        book = _current
+        if book is None or book.version != version:
+            book = _current = CostBook(version)
         _checked_at = time.monotonic()
-        return _current
+        return book
+    finally:
+        _lock.release()
 
 
 def forget_book() -> None:

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
 
 # No provider's model name comes near this; longer texts are not worth searching with patterns.
 MAX_NAME_LENGTH = 200
+# A gateway that is named where a provider should be; whom it called is in the model's name.
+GATEWAY = "litellm"
+
+# Who sells others' models under their makers' names; a call that names nobody is taken for one of the maker's.
+RESELLERS = frozenset({"azure", "openrouter"})
 
 # What LiteLLM, OpenTelemetry and the Vercel AI SDK call providers, where the catalogue's patterns don't know it or take
 # it for somebody else.
@@ -46,7 +51,7 @@ def find_in_catalogue(*, provider: str, model: str) -> CatalogueMatch | None:
     if not name or len(name) > MAX_NAME_LENGTH or len(provider) > MAX_NAME_LENGTH:
         return None
     prefix, slash, rest = name.partition("/")
-    if provider and provider.lower() != "litellm":
+    if provider and provider.lower() != GATEWAY:
         sold_by = _provider_called(provider)
         return _find(sold_by, name) or (_find(sold_by, rest) if slash and _provider_called(prefix) == sold_by else None)
     guessed = _find(_provider_of_model(name), name)

@@ -20,6 +20,8 @@ _SUFFIXES = tuple(
         r"[-@](?:latest|default)$",
     )
 )
+# Gateways write claude-sonnet-4.5 for what Anthropic calls claude-sonnet-4-5.
+_VERSION_DOT = re.compile(r"(?<=\d)\.(?=\d)")
 FINE_TUNE = "ft:"
 
 
@@ -49,6 +51,8 @@ def _shorter(name: str) -> Iterator[str]:
         yield from _without_suffixes(_REGION.sub("", tail))
     for tail in tails:
         yield from _without_suffixes(_VENDOR.sub("", _REGION.sub("", tail)))
+    if "claude" in name and (dashed := _VERSION_DOT.sub("-", name)) != name:
+        yield from _shorter(dashed)
 
 
 def _without_suffixes(name: str) -> Iterator[str]:

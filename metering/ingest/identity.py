@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from hashlib import blake2b
+from uuid import UUID
 from zlib import crc32
 
 from metering.ingest.canonical import CanonicalEvent, encode_json_sorted
@@ -29,6 +30,11 @@ def stored_identity(key: bytes) -> bytes:
 def key_bound(instant: datetime) -> bytes:
     """The first 4 bytes of the keys of events in that second."""
     return int(instant.timestamp()).to_bytes(4, "big")
+
+
+def first_key(instant: datetime) -> UUID:
+    """The lowest key that an event in that second can have."""
+    return UUID(bytes=key_bound(instant) + bytes(HASHED_IN_KEY))
 
 
 def body_digest(document: bytes) -> int:

@@ -17,7 +17,9 @@ from metering.costbook.calculate import InForce
 from metering.ingest.canonical import CanonicalEvent, EventError, encode_json
 from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity
-from metering.ingest.resolve import KnownCustomer, KnownType, SeriesKey
+from metering.ingest.limits import ShapeLimits, check_shape, is_surely_within
+from metering.ingest.resolve import KnownCustomer, KnownType
+from metering.ingest.series_key import SeriesKey
 from metering.ingest.tokens import read_pools
 from metering.measures import VALUES
 from metering.models.event import CostState
@@ -94,8 +96,11 @@ def prepare_events(
     book: CostBook,
     received_at: datetime,
     now: datetime,
+    limits: ShapeLimits,
+    refused: Mapping[SeriesKey, EventError],
 ) -> Preparation:
-    """Work out everything that is stored of the events, and why some can't be taken."""
+    """Work out everything that is stored of the events, and why some can't be taken; `refused` are series that can't be
+    made."""
     prepared = PreparedEvents()
     outcomes: list[int | EventError] = []
     repeats: dict[int, tuple[CanonicalEvent, KnownType]] = {}
@@ -118,6 +123,9 @@ def prepare_events(
                 repeats[index] = event, kind
                 continue
             properties = event.properties
+            document = encode_json(event)
+            if not is_surely_within(document, properties, limits):
+                check_shape(properties, limits)
             stated = event.occurred_at
             instant = received if stated is None else microseconds(stated)
             if not _EARLIEST <= instant <= latest:
@@ -135,7 +143,9 @@ def prepare_events(
             else:
                 pools, costs, cost_state = {}, None, _NOT_APPLICABLE
                 series = _series(properties, kind, customer.id)
-            values = _values(properties, kind.values) if kind.values else _NO_VALUES
+            if refused and series in refused:
+                raise refused[series]
+            values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
             kept = _kept(properties, kind, {**pools, **values}, len(prepared.keys)) if kind.needs else None
         except EventError as error:
             outcomes.append(error)
@@ -146,7 +156,6 @@ def prepare_events(
         prepared.types.append(kind)
         # As event_key does, from the number that is here already.
         prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
-        document = encode_json(event)
         prepared.documents.append(document)
         prepared.bodies.append(body_digest(document))
         prepared.microseconds.append(instant)
@@ -258,8 +267,8 @@ def _dimension_text(value: Any, name: str) -> str:
     return text
 
 
-def _values(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Decimal]:
-    """The event type's own numbers by slot."""
+def values_of_type(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Decimal]:
+    """The event type's own numbers by slot. Raises EventError for what is no number, or too large a one."""
     values = {}
     for slot, name in zip(VALUES, names, strict=False):
         stated = properties.get(name)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
+
 from metering.ingest.canonical import EventError
 
 # Names under which clients send prompts and completions, at any depth.
@@ -30,7 +32,6 @@ TEXT_KEYS = frozenset(
         "system_instruction",
     }
 )
-MAX_DEPTH = 16
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 
@@ -38,7 +39,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 def redact(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties without prompts and completions. A number under such a name is kept: it counts something.
 
-    Raises EventError if they are nested more than 16 deep.
+    Raises EventError if they are nested more than INGEST_MAX_DEPTH deep.
     """
     for value in properties.values():
         if type(value) is dict or type(value) is list:
@@ -63,9 +64,11 @@ def _redact_object(item: Mapping[str, Any], depth: int) -> dict[str, Any]:
 def _redact_value(value: Any, depth: int) -> Any:
     if not isinstance(value, dict | list):
         return value
-    if depth >= MAX_DEPTH:
+    if depth >= settings.INGEST_MAX_DEPTH:
         raise EventError(
-            "too_deep", "properties", f"properties are nested more than {MAX_DEPTH} deep; send them flatter."
+            "too_deep",
+            "properties",
+            f"properties are nested more than {settings.INGEST_MAX_DEPTH} deep; send them flatter.",
         )
     if isinstance(value, dict):
         return _redact_object(value, depth + 1)

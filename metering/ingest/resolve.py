@@ -5,13 +5,11 @@ What decides how an event counts (where its day begins, what meters need of it) 
 remembered under a *generation*, which ends when any of that changes, and writing refuses what an earlier one prepared.
 """
 
-import json
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import blake2b
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +18,10 @@ from django.db.models import Max
 from customers.models import Customer
 from metering.aggregations import EPOCH, microseconds
 from metering.calendar import Calendar, calendars
+from metering.ingest.canonical import EventError
 from metering.ingest.customer_names import find_named
+from metering.ingest.limits import lock_series_of, refused_series
+from metering.ingest.series_key import SeriesKey, dimensions_of, series_digest
 from metering.models import EventType, IngestionChange, Series
 from metering.needs import NOTHING, Needs, all_needs
 
@@ -63,23 +64,6 @@ class KnownType:
     values: tuple[str, ...]
     is_ai_call: bool
     needs: Needs = NOTHING
-
-
-# What makes a series: customer, event type, names of the declared dimensions, and their values in the same order, empty
-# where the event has none. A plain tuple, because one is made for each event.
-SeriesKey = tuple[int, int, tuple[str, ...], tuple[str, ...]]
-
-
-def dimensions_of(key: SeriesKey) -> dict[str, str]:
-    """The dimensions that a series has."""
-    return {name: value for name, value in zip(key[2], key[3], strict=True) if value}
-
-
-def series_digest(key: SeriesKey) -> UUID:
-    """The unique hash of a series, the same in whatever order its dimensions stand."""
-    pairs = sorted(dimensions_of(key).items())
-    text = json.dumps([key[0], key[1], pairs], ensure_ascii=True)
-    return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
 
 
 _lock = threading.Lock()
@@ -178,17 +162,24 @@ def _read_types() -> dict[str, KnownType]:
     return by_alias | by_code
 
 
-def find_series(keys: Iterable[SeriesKey]) -> dict[SeriesKey, int]:
-    """The id of each series; those never seen before are made, once, whoever else makes them meanwhile."""
-    wanted = set(keys)
+Refused = dict[SeriesKey, EventError]
+
+
+def find_series(keys: Iterable[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
+    """The id of each series; those never seen before are made, once, whoever else makes them meanwhile.
+
+    Second, those that were not made because the customer would have too many, with the reason.
+    """
+    wanted = dict.fromkeys(keys)
     found = {key: series for key in wanted if (series := _series.get(key)) is not None}
     missing = [key for key in wanted if key not in found]
+    refused: Refused = {}
     if missing:
-        fresh = _intern(missing)
+        fresh, refused = _intern(missing)
         # Only what is committed may be remembered.
         transaction.on_commit(lambda: _remember(fresh))
         found |= fresh
-    return found
+    return found, refused
 
 
 def _remember(fresh: dict[SeriesKey, int]) -> None:
@@ -198,12 +189,18 @@ def _remember(fresh: dict[SeriesKey, int]) -> None:
         _series.update(fresh)
 
 
-def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
+def _intern(keys: list[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
     by_digest = {series_digest(key): key for key in keys}
     found = _read_series(by_digest)
-    missing = sorted(by_digest.keys() - found.keys())
-    if missing:
+    refused: Refused = {}
+    if by_digest.keys() - found.keys():
         with transaction.atomic():
+            lock_series_of(key[0] for digest, key in by_digest.items() if digest not in found)
+            # Whoever held the lock may have made them.
+            found |= _read_series(by_digest.keys() - found.keys())
+            new = [digest for digest in by_digest if digest not in found]
+            refused = refused_series([by_digest[digest] for digest in new])
+            missing = sorted(digest for digest in new if by_digest[digest] not in refused)
             Series.objects.bulk_create(
                 (
                     Series(
@@ -218,7 +215,11 @@ def _intern(keys: list[SeriesKey]) -> dict[SeriesKey, int]:
             )
         found |= _read_series(missing)
     # Two keys can be one series, where the declared dimensions changed.
-    return {key: found[series_digest(key)] for key in keys}
+    digests = {key: series_digest(key) for key in keys}
+    return (
+        {key: found[digest] for key, digest in digests.items() if digest in found},
+        {key: refused[by_digest[digest]] for key, digest in digests.items() if by_digest[digest] in refused},
+    )
 
 
 def _read_series(digests: Iterable[UUID]) -> dict[UUID, int]:

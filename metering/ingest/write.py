@@ -13,7 +13,7 @@ from metering.database import run_statement, run_text, statement
 from metering.ingest.canonical import decode_json
 from metering.ingest.identity import stored_identity
 from metering.ingest.prepare import PreparedEvents
-from metering.ingest.resolve import SeriesKey
+from metering.ingest.series_key import SeriesKey
 from metering.measures import COST_PARTS, POOLS, VALUES
 
 # The fastest level; a higher one saves a tenth of the bytes and takes several times as long.

@@ -11,6 +11,7 @@ from metering.models.meter import Meter
 from metering.models.model_alias import ModelAlias
 from metering.models.quarantine_run import QuarantineRun
 from metering.models.rejected_event import RejectedEvent
+from metering.models.request_log import ApiRequest
 from metering.models.series import Series
 from metering.models.timezone_change import TimezoneChange
 from metering.models.usage import UsageDay, UsageDelta
@@ -19,6 +20,7 @@ from metering.models.usage_rebuild import IngestionChange, UsageRebuild
 from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatDelta, UsageUniqueDay
 
 __all__ = [
+    "ApiRequest",
     "ChangedUsage",
     "CorrectionRun",
     "CostModel",

@@ -24,7 +24,8 @@ class EventType(models.Model):
         size=4,
         default=list,
         blank=True,
-        help_text="Up to four numeric properties to be summed, like pages. Only add at the end: each keeps its place.",
+        help_text="Up to four numeric properties to be summed, like pages. Only add at the end: each keeps its place. "
+        "Events of before get the value that they carried.",
     )
     is_ai_call = models.BooleanField(
         "AI call",

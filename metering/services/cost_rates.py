@@ -13,6 +13,7 @@ from amberflow.model_fields import UNIT_PRICE_PLACES
 from metering.costbook.book import forget_book
 from metering.costbook.calculate import CHARGED_UNITS
 from metering.models import CostModel, CostRate
+from metering.services.recost import recost_again_soon
 
 OWN_PRIORITY = 10
 # Far above any price; keeps the cost of the largest call within its column.
@@ -34,7 +35,8 @@ def add_cost_rate(
     `unit_prices` holds all prices of the list by unit, like `{"input_mtok": Decimal("2.5"), "output_mtok": …}`; it has
     a price for input and for output, 0 where nothing is charged, unless requests alone are charged. The list
     overrides the default book from its day on. `provider` and `model` are what events carry; `provider` may be empty.
-    Calls that were ingested before are not touched: recost_events costs those that had no rate.
+    Calls that were ingested before are not touched: recost_events costs those that had no rate, and a task does so
+    for what other processes take in before they notice.
     Raises DomainError naming the field.
     """
     name = model.strip()
@@ -64,6 +66,7 @@ def add_cost_rate(
         for unit, price in prices.items()
     )
     transaction.on_commit(forget_book)
+    recost_again_soon()
     return rates
 
 

@@ -13,9 +13,10 @@ from metering.costbook.book import current_book
 from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.dialects import native
 from metering.ingest.identity import same_content
+from metering.ingest.limits import shape_limits
 from metering.ingest.prepare import Preparation, PreparedEvents, prepare_events
 from metering.ingest.quarantine import keep_rejections
-from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
+from metering.ingest.resolve import Refused, current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult
 from metering.ingest.write import Outcome, OutdatedError, stored_events, unpack, write_events
 from metering.models import EventBatch
@@ -65,8 +66,10 @@ def ingest_events(
     generation = current_generation()
     while True:
         found = _prepare(events, received_at, generation)
+        series, refused_series = find_series(found.prepared.series)
+        if refused_series:
+            found = _prepare(events, received_at, generation, refused_series)
         prepared = found.prepared
-        series = find_series(prepared.series)
         ensure_event_partitions(months=_months(prepared.microseconds))
         try:
             with transaction.atomic():
@@ -106,7 +109,9 @@ def _month(instant: int) -> date:
     return (EPOCH + timedelta(microseconds=instant)).date().replace(day=1)
 
 
-def _prepare(events: Sequence[CanonicalEvent], received_at: datetime, generation: int) -> Preparation:
+def _prepare(
+    events: Sequence[CanonicalEvent], received_at: datetime, generation: int, refused: Refused | None = None
+) -> Preparation:
     return prepare_events(
         events,
         customers=find_customers({event.customer for event in events}, generation=generation),
@@ -114,6 +119,8 @@ def _prepare(events: Sequence[CanonicalEvent], received_at: datetime, generation
         book=current_book(),
         received_at=received_at,
         now=timezone.now(),
+        limits=shape_limits(),
+        refused=refused or {},
     )
 
 

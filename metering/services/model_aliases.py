@@ -7,6 +7,7 @@ from metering.costbook.aliases import MANY, Alias
 from metering.costbook.book import forget_book
 from metering.models import ModelAlias
 from metering.queries import UncostedModel, uncosted_models
+from metering.services.recost import recost_again_soon
 
 
 def check_alias(*, provider: str, pattern: str) -> tuple[str, str]:
@@ -27,11 +28,13 @@ def check_alias(*, provider: str, pattern: str) -> tuple[str, str]:
 def save_model_alias(*, alias: ModelAlias) -> None:
     """Add or change an alias. Running processes use it within seconds.
 
-    Calls that have a cost keep it; recost_events costs those that had none. Raises DomainError naming the field.
+    Calls that have a cost keep it; recost_events costs those that had none, and a task does so for what other
+    processes take in before they notice. Raises DomainError naming the field.
     """
     alias.provider, alias.pattern = check_alias(provider=alias.provider, pattern=alias.pattern)
     alias.save()
     transaction.on_commit(forget_book)
+    recost_again_soon()
 
 
 @transaction.atomic

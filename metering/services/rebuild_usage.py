@@ -1,6 +1,7 @@
 """Counts statistics, single values and distinct texts anew from the events: for meters that came later than their
 usage, and for usage that moved to other days or was voided. Sums need none of this: every event brought them from the
-first on, and takes them away when it is voided."""
+first on, and takes them away when it is voided; only of a value that its type did not name yet it has none, and gets
+it here."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from metering.event_texts import unique_texts
 from metering.models import EventType, Series, UsageDay, UsageDelta, UsageRebuild, UsageUniqueDay
 from metering.needs import Needs, all_needs
 from metering.queries import key_range
+from metering.services.fill_values import fill_values
 
 DAYS_PER_STEP = 3
 ROWS_PER_STATEMENT = 5_000
@@ -106,6 +108,7 @@ def run_rebuild(*, rebuild_id: int, progress: Progress = lambda done, days: None
     days = list(_days(rebuild))
     done = 0
     for start, end, count in _steps(days):
+        fill_values(event_type_id=rebuild.event_type_id, customer_id=rebuild.customer_id, start=start, end=end)
         _rebuild_days(rebuild, start, end)
         done += count
         progress(done, len(days))

@@ -1,15 +1,17 @@
 """Gives a cost to calls that came in before their model had a rate."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
+from django_q.models import Schedule
 
 from metering.arrays import array_literal
-from metering.costbook.book import CostBook, current_book, forget_book
+from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
 from metering.ingest.prepare import call_model
 from metering.ingest.write import unpack
@@ -19,8 +21,25 @@ from metering.models.event import CostState
 from metering.queries import UncostedModel, key_range, not_voided, uncosted_models
 
 EVENTS_PER_STATEMENT = 5_000
+# Well above the seconds for which another process may still use the book that it has.
+AGAIN_AFTER = timedelta(seconds=10)
+AGAIN = "Cost calls that came in before a new rate was noticed"
 
 Costs = Mapping[str, Decimal]
+
+
+def recost_again_soon() -> None:
+    """Let a task cost what other processes take in by the book that they have, once this transaction is committed."""
+    transaction.on_commit(_schedule_again, robust=True)
+
+
+def _schedule_again() -> None:
+    due = {
+        "func": "metering.tasks.recost_calls",
+        "schedule_type": Schedule.ONCE,
+        "next_run": timezone.now() + AGAIN_AFTER,
+    }
+    Schedule.objects.update_or_create(name=AGAIN, defaults=due)
 
 
 def recost_events(*, provider: str | None = None, model: str | None = None) -> int:
@@ -30,8 +49,7 @@ def recost_events(*, provider: str | None = None, model: str | None = None) -> i
     call is costed by the rate in force when it happened, once, whatever runs beside this or cuts it off. Voided ones
     need no cost.
     """
-    forget_book()
-    book = current_book()
+    book = current_book(afresh=True)
     costed = 0
     for uncosted in uncosted_models():
         if provider in (None, uncosted.provider) and model in (None, uncosted.model) and _may_be_known(uncosted, book):

@@ -14,7 +14,7 @@ from django.urls import reverse
 from customers.models import ApiKey, Customer
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.credits import grant_credits
-from metering.models import CostModel, Event, ModelAlias, RejectedEvent, UsageImport
+from metering.models import ApiRequest, CostModel, Event, ModelAlias, RejectedEvent, UsageImport
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
 from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
@@ -26,7 +26,7 @@ from tests.office import AUGUST, NOW
 
 TEN_PERCENT_OFF = {"start": "2026-07-01", "end": "2026-09-01", "discounts": [{"kind": "percent", "percent": "10"}]}
 OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
-PAGES = ("index", "margin", "margin_csv", "needs_attention", "uncosted_models")
+PAGES = ("index", "live", "margin", "margin_csv", "needs_attention", "uncosted_models")
 MOST_QUERIES_OF_A_LIST = 8
 
 
@@ -61,6 +61,7 @@ def full_office(office):
         subscription=subscription, name="Term", amount=1, starts_on=date(2026, 8, 1), ends_on=date(2026, 9, 1)
     )
     UsageImport.objects.create(digest="d", file_name="usage.csv", lines=3, accepted=2, rejected=1)
+    ApiRequest.objects.create(at=NOW, method="GET", path="/api/v1/usage", status=200, duration_us=900)
     _grant(office.north)
     draft = create_plan(code="next", name="Next")
     add_example(plan_version=draft, example=parse_example({"name": "nothing used", "total": "31"}))

@@ -1,21 +1,26 @@
 """From the names that clients send to the models of the cost book: aliases, and shorter forms of a name."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import Schedule
 
 from amberflow.lib.errors import DomainError
 from metering.costbook import book as book_module
 from metering.costbook.aliases import Alias, strongest_first
-from metering.costbook.book import current_book, forget_book
+from metering.costbook.book import CostBook, current_book, forget_book
+from metering.costbook.calculate import CHARGED_UNITS
 from metering.costbook.names import is_bedrock_name, variants
 from metering.ingest.canonical import CanonicalEvent
 from metering.models import CostModel, CostRate, Event, ModelAlias
 from metering.models.event import CostState
 from metering.queries import uncosted_models, usage_rows
+from metering.services import ingest_events as ingest_service
 from metering.services.cost_rates import add_cost_rate
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
@@ -42,6 +47,8 @@ NAMES = {
         "claude-x-20250101",
         "claude-x",
     ],
+    "anthropic/claude-x-4.5": ["anthropic/claude-x-4.5", "claude-x-4.5", "anthropic/claude-x-4-5", "claude-x-4-5"],
+    "gpt-4.1": ["gpt-4.1"],
     "openai/gpt-4o": ["openai/gpt-4o", "gpt-4o"],
     "models/gemini-x-latest": ["models/gemini-x-latest", "models/gemini-x", "gemini-x-latest", "gemini-x"],
     "bedrock/us-east-1/amazon.nova-pro-v1:0": [
@@ -131,7 +138,11 @@ def catalogue(db):
                 ("openai", "gpt-4o"),
                 ("openai", "ft:gpt-4o-mini"),
                 ("openai", "o3"),
+                ("azure", "text-embedding-3-small"),
                 ("openai", "text-embedding-3-small"),
+                ("azure", "phi-x"),
+                ("together", "llama-x"),
+                ("groq", "llama-x"),
                 ("google", "gemini-2.5-pro"),
                 ("aws", "amazon.nova-pro-v1:0"),
                 ("anthropic", "claude-sonnet-4-5"),
@@ -158,12 +169,17 @@ def catalogue(db):
         ("", "amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("bedrock", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
         ("", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
+        ("anthropic", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"),
+        ("litellm", "bedrock/us-east-1/us.amazon.nova-pro-v1:0", "aws", "amazon.nova-pro-v1:0"),
+        ("", "projects/p/locations/eu/publishers/google/models/gemini-2.5-pro", "google", "gemini-2.5-pro"),
         ("gcp.gen_ai", "models/gemini-2.5-pro-latest", "google", "gemini-2.5-pro"),
         ("azure.ai.openai", "gpt-4o", "azure", "gpt-4o"),
         ("azure_ai", "azure_ai/gpt-4o-2024-08-06", "azure", "gpt-4o"),
         ("fireworks_ai", "accounts/fireworks/models/deepseek-v3", "fireworks", "deepseek-v3"),
         ("openai", "ft:gpt-4o:org::id", None, None),
         ("openai", "my-gpt4o-prod", None, None),
+        ("", "phi-x", "azure", "phi-x"),
+        ("", "llama-x", None, None),
         ("nobody", "gpt-4o-2024-08-06", None, None),
         ("", "", None, None),
         ("", "gpt-4o" * 100, None, None),
@@ -281,6 +297,25 @@ def test_a_call_after_the_alias_is_costed_as_it_comes_in(acme, catalogue):
     assert Event.objects.get().uncached_input_cost == Decimal(1)
 
 
+def test_calls_that_others_take_in_meanwhile_are_costed_by_a_task(
+    acme, catalogue, monkeypatch, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        alias("azure", "prod-*", catalogue["gpt-4o"])
+        add_cost_rate(provider="azure", model="own", unit_prices=PRICES, effective_from=None)
+    (again,) = Schedule.objects.all()
+    assert again.schedule_type == Schedule.ONCE
+    assert timedelta(seconds=book_module.CHECKED_EVERY_S) < again.next_run - timezone.now() < timedelta(minutes=1)
+
+    with monkeypatch.context() as older:
+        older.setattr(ingest_service, "current_book", lambda: CostBook((0, 0, ())))
+        older.setattr(CostBook, "match", lambda book, **names: None)
+        send((1, "azure", "prod-4o", 1), (1, "azure", "own", 1))
+    assert len(waiting()) == 2
+    assert import_string(again.func)() == "2 events costed"
+    assert waiting() == []
+
+
 class TestBackOffice:
     """From the list of uncosted models to an empty list."""
 
@@ -305,6 +340,25 @@ class TestBackOffice:
         assert (made.created_by.username, made.note) == ("admin", "x")
         assert admin_client.get(reverse("admin:uncosted_models")).context["models"] == []
         assert not Event.objects.filter(cost_state=CostState.NO_RATE).exists()
+
+    def test_a_rate_for_calls_that_name_no_provider_empties_the_list(self, acme, catalogue, admin_client):
+        send((1, "", "our-own", 1_000_000))
+        page = reverse("admin:uncosted_models")
+        assert [entry["row"].model for entry in admin_client.get(page).context["models"]] == ["our-own"]
+
+        values = {"provider": "", "model": "our-own", "input_mtok": "2", "output_mtok": "0"}
+        answer = admin_client.post(page, values, follow=True)
+
+        assert answer.context["models"] == []
+        assert Event.objects.get().uncached_input_cost == Decimal(2)
+
+    def test_a_rate_says_what_each_kind_of_token_costs(self, acme, catalogue, admin_client):
+        send((1, "us", "own", 1_000_000))
+        prices = {unit: str(n) for n, unit in enumerate(sorted(CHARGED_UNITS - {"cache_write_mtok"}), start=1)}
+        admin_client.post(reverse("admin:uncosted_models"), {"provider": "us", "model": "own", **prices})
+
+        stored = CostRate.objects.filter(model__name="own").values_list("unit", "price")
+        assert {unit: str(int(price)) for unit, price in stored} == prices
 
     def test_the_preview_says_what_would_be_matched(self, acme, catalogue, admin_client):
         send((1, "azure", "prod-4o", 1_000_000), (2, "azure", "test-4o", 7))

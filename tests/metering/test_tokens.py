@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from metering.ingest.canonical import EventError
 from metering.ingest.tokens import places, read_pools
+from metering.ingest.tokens.read import _read_pools
 from metering.ingest.tokens.shapes import SHAPES
 from metering.measures import INPUT_POOLS, OUTPUT_POOLS, POOLS
 from tests.metering.token_payloads import IMPOSSIBLE, PAYLOADS
@@ -43,6 +44,8 @@ def test_what_is_no_count_is_left_alone():
     """Objects and names that other properties may well have."""
     others = {"meta": {"reasoning": "high"}, "metadata": {"input_tokens": "x"}, "message": "hi", "result": [1]}
     assert read_pools({**others, "usage": "heavy", "input_tokens": 3}) == {"uncached_input": 3}
+    own = {"input_tokens": 9, "cache_read_tokens": 4, "output_tokens": 1}
+    assert read_pools({**own, "iterations": 3}) == read_pools(own)
 
 
 counts = st.integers(0, 10**9)
@@ -63,6 +66,26 @@ PLAIN_NAMES = (
     "inputTokens",
     "gen_ai.usage.input_tokens",
 )
+
+
+def outcome(read, properties):
+    try:
+        return read(properties)
+    except EventError as error:
+        return error.code, error.field, error.message
+
+
+few = st.one_of(st.integers(-1, 6), st.sampled_from([True, False, None, "3", 10**12, 10**12 + 1]))
+
+
+@given(
+    st.fixed_dictionaries(
+        {"input_tokens": few, "output_tokens": few},
+        optional={"cache_read_tokens": few, "total_tokens": few, "feature": st.just("chat")},
+    )
+)
+def test_the_short_way_of_plain_numbers_reads_like_the_long_one(properties):
+    assert outcome(read_pools, properties) == outcome(_read_pools, properties)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(POOLS, counts)))

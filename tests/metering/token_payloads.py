@@ -249,6 +249,34 @@ ANTHROPIC = {
         {"input_tokens": 4021, "cache_read_input_tokens": 4000, "output_tokens": 393, "total_tokens": 4414},
         {"uncached_input": 21, "cache_read": 4000, "visible_output": 393},
     ),
+    "a summary made on the way": (
+        {
+            "usage": {
+                "input_tokens": 23000,
+                "cache_read_input_tokens": 500,
+                "cache_creation_input_tokens": 60,
+                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 60},
+                "output_tokens": 1000,
+                "iterations": [
+                    {
+                        "type": "compaction",
+                        "input_tokens": 180000,
+                        "cache_read_input_tokens": 7,
+                        "cache_creation_input_tokens": 8,
+                        "output_tokens": 3500,
+                    },
+                    {"type": "message", "input_tokens": 23000, "output_tokens": 1000},
+                ],
+            }
+        },
+        {
+            "uncached_input": 203000,
+            "cache_read": 507,
+            "cache_write_5m": 8,
+            "cache_write_1h": 60,
+            "visible_output": 4500,
+        },
+    ),
     "the first event of a stream": (
         {
             "type": "message_start",

@@ -14,7 +14,8 @@ An answer of 200 means that everything is committed.
 
 An AI call carries `model`, if possible `provider`, and its tokens: `input_tokens` and `output_tokens` with, as parts of
 them, `cache_read_tokens`, `cache_write_tokens`, `reasoning_tokens`, `audio_input_tokens`, `audio_output_tokens`; or the
-`usage` object of an OpenAI answer. Numbers may be texts. Prompts and completions are dropped before anything is stored.
+`usage` (for Gemini `usageMetadata`) of the provider's answer as it is, or a span's attributes. Numbers may be texts.
+Prompts and completions are dropped before anything is stored.
 """
 EVENTS_DESCRIPTION = """
 CloudEvents 1.0 as JSON: one, or an array. `subject` is the customer, `data` are the properties. Each event counts once

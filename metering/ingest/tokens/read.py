@@ -66,6 +66,9 @@ def _whole(counts: Counts) -> dict[str, int]:
     numbers = counts.numbers
     if "cache_write" in numbers:
         _split_cache_write(numbers, counts.places)
+    for extra, into in counts.shape.extras.items():
+        if extra in numbers:
+            numbers[into] = numbers.get(into, 0) + numbers.pop(extra)
     readings = counts.shape.readings
     reading = readings[0]
     if len(readings) > 1 and "total" in numbers:
@@ -76,7 +79,6 @@ def _whole(counts: Counts) -> dict[str, int]:
     for name, beside in reading.beside.items():
         if name in numbers:
             numbers[name] += _sum(numbers, beside)
-    numbers.pop("tool_prompt", None)
     return numbers
 
 
@@ -104,7 +106,7 @@ def _fits(numbers: Mapping[str, int], reading: Reading) -> bool:
 
 
 def _sum(numbers: Mapping[str, int], names: tuple[str, ...]) -> int:
-    return sum(numbers.get(name, 0) for name in names)
+    return sum([numbers.get(name, 0) for name in names]) if names else 0
 
 
 def _pools(counts: dict[str, int], places: Mapping[str, str]) -> dict[str, int]:
@@ -127,7 +129,12 @@ def _media_beside_cache(counts: Mapping[str, int], places: Mapping[str, str], po
     whole = counts.get("input")
     for pool, number, cached in stated:
         of_cache = counts.get(cached)
-        if of_cache is None and whole is not None and not any(other for name, other, _ in stated if name != pool):
+        if (
+            number
+            and of_cache is None
+            and whole is not None
+            and not any(other for name, other, _ in stated if name != pool)
+        ):
             other_parts = sum(pools.get(name, 0) for name in INPUT_POOLS if name not in (pool, "uncached_input"))
             of_cache = min(max(0, number + other_parts - whole), number, pools.get("cache_read", 0))
         left = number - (of_cache or 0)
@@ -175,8 +182,10 @@ def _fill(pools: dict[str, int], group: tuple[str, ...], plain: str, whole: int 
     """Give what the group's other pools leave of the whole to its plain pool."""
     if whole is None:
         return
-    parts = sum(pools.get(pool, 0) for pool in group if pool != plain)
-    rest = whole - parts
+    rest = whole
+    for pool in group:
+        if pool != plain and pool in pools:
+            rest -= pools[pool]
     if rest < 0 or pools.setdefault(plain, rest) != rest:
         stated = ", ".join(f"{pools[pool]} of {pool}" for pool in group if pool in pools)
         raise EventError(

@@ -8,7 +8,7 @@ A *count* is a pool (metering.measures) or one of these, from which pools are wo
 | cache_write | written to a cache, for whatever time; providers charge what has no time as the short one |
 | prompt_audio, prompt_image | of the prompt, whether from a cache or not |
 | cached_audio, cached_image | the part of cache_read that is audio or images |
-| tool_prompt | what tools added to the prompt |
+| tool_prompt, compaction_… | what a call took beside its sums: a prompt that tools added, a summary made on the way |
 
 A *place* is a path of names with slashes. `details[modality=AUDIO].tokenCount` is the sum over those entries of a list.
 Several places of one count must agree. A name means the same count in every shape, so that a payload in which
@@ -39,13 +39,15 @@ class Reading:
 class Shape:
     """One source's way. Of several readings the first that fits the stated total holds; without a total, the first.
 
-    A payload has the first shape of SHAPES of which it has a name in `marks` (and none in `unless`); its other
-    counts are read all the same, unless the shape `stands_alone`.
+    `extras` are counts that come on top of another one, in every reading. A payload has the first shape of SHAPES of
+    which it has a name in `marks` (and none in `unless`), else the DEFAULT: shapes without marks are read like that.
+    Its other counts are read all the same, unless the shape `stands_alone`.
     """
 
     name: str
     places: Mapping[str, tuple[str, ...]]
     readings: tuple[Reading, ...] = (Reading(),)
+    extras: Mapping[str, str] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     stands_alone: bool = False
@@ -110,7 +112,6 @@ OPENAI_RESPONSES = Shape(
         "audio_output": ("output_tokens_details/audio_tokens",),
         "total": ("total_tokens",),
     },
-    readings=(Reading(), Reading(beside_output=("reasoning",))),
 )
 
 # Here the details are in the singular, and say which of the cached tokens are audio.
@@ -142,10 +143,10 @@ LITELLM = Shape(
         "cache_write_5m": ("prompt_tokens_details/cache_creation_token_details/ephemeral_5m_input_tokens",),
         "cache_write_1h": ("prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens",),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
-# A total that is input and output alone says that somebody on the way added the cache to the input.
+# A total that is input and output alone says that somebody on the way added the cache to the input. The summary of a
+# long conversation that was made on the way is charged too, and stands in the list of iterations alone.
 ANTHROPIC = Shape(
     "Anthropic",
     {
@@ -156,8 +157,18 @@ ANTHROPIC = Shape(
         "cache_write_1h": ("cache_creation/ephemeral_1h_input_tokens",),
         "output": ("output_tokens",),
         "reasoning": ("output_tokens_details/thinking_tokens",),
+        "compaction_input": ("iterations[type=compaction].input_tokens",),
+        "compaction_cache_read": ("iterations[type=compaction].cache_read_input_tokens",),
+        "compaction_cache_write": ("iterations[type=compaction].cache_creation_input_tokens",),
+        "compaction_output": ("iterations[type=compaction].output_tokens",),
     },
     readings=(Reading(beside_input=CACHE), Reading()),
+    extras={
+        "compaction_input": "input",
+        "compaction_cache_read": "cache_read",
+        "compaction_cache_write": "cache_write_5m",
+        "compaction_output": "output",
+    },
     marks=("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"),
     unless=("prompt_tokens",),
 )
@@ -178,10 +189,8 @@ GEMINI = Shape(
         "audio_output": (*_media("candidatesTokensDetails", "AUDIO"), *_media("responseTokensDetails", "AUDIO")),
         "total": ("totalTokenCount", "total_token_count"),
     },
-    readings=(
-        Reading(beside_input=("tool_prompt",), beside_output=("reasoning",)),
-        Reading(beside_input=("tool_prompt",)),
-    ),
+    readings=(Reading(beside_output=("reasoning",)), Reading()),
+    extras={"tool_prompt": "input"},
     marks=(
         "promptTokenCount",
         "prompt_token_count",
@@ -218,7 +227,6 @@ COHERE = Shape(
 DEEPSEEK = Shape(
     "DeepSeek",
     {"cache_read": ("prompt_cache_hit_tokens",), "uncached_input": ("prompt_cache_miss_tokens",)},
-    readings=OPENAI_CHAT.readings,
 )
 
 # Its reasoning is neither in the completion nor in the total. There is no pool for citations and searches.
@@ -310,7 +318,6 @@ VERCEL = Shape(
         ),
         "total": ("totalTokens", "ai.usage.totalTokens"),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
 LANGCHAIN = Shape(
@@ -327,10 +334,9 @@ LANGCHAIN = Shape(
         "audio_output": ("output_token_details/audio",),
         "total": ("total_tokens",),
     },
-    readings=OPENAI_CHAT.readings,
 )
 
-# A payload has the first of these whose mark it carries; OpenAI's chat is the way of all others.
+# Those with marks in the order in which they are looked for.
 SHAPES = (
     COHERE,
     PERPLEXITY,
