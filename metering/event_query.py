@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
-from metering.ingest.identity import event_identity, first_key
+from metering.ingest.identity import event_identity, first_key, stored_identity
 from metering.ingest.prepare import EARLIEST
 from metering.models import Event, EventIdentity, EventType, Series
 from metering.models.event import CostState
@@ -67,7 +67,7 @@ def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) 
 def find_event_by_id(*, customer: str, source: str, event_id: str) -> Event | None:
     """The event that a client sent under this id, None if none was accepted. Raises DomainError for the customer."""
     identity = event_identity(customer_id=_customer(customer).pk, source=source, event_id=event_id)
-    found = EventIdentity.objects.filter(pk=UUID(bytes=identity)).first()
+    found = EventIdentity.objects.filter(pk=UUID(bytes=stored_identity(identity))).first()
     return None if found is None else find_event(found.key)
 
 
