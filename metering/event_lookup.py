@@ -1,7 +1,6 @@
 """Finds events by the id under which a client sent them, for clients that ask what became of one."""
 
 from collections.abc import Iterator
-from itertools import islice
 from uuid import UUID
 
 from customers.models import Customer
@@ -11,16 +10,17 @@ from metering.models import Event, EventIdentity
 CUSTOMERS_PER_QUERY = 5_000
 
 
-def find_events(*, source: str, event_id: str) -> list[Event]:
+def events_sent_as(*, source: str, event_id: str) -> list[Event]:
     """The events of that id, at most one per customer. Only those that claimed their id for all times are found, which
     is so in every dialect that is strict.
 
     An identity is a hash of customer, source and id, so that it is worked out for each customer: milliseconds for
     thousands, good enough for a person or a client that asks now and then.
     """
-    customers = Customer.objects.order_by("pk").values_list("pk", flat=True).iterator()
+    customers = list(Customer.objects.order_by("pk").values_list("pk", flat=True))
     keys: list[UUID] = []
-    while chunk := list(islice(customers, CUSTOMERS_PER_QUERY)):
+    for first in range(0, len(customers), CUSTOMERS_PER_QUERY):
+        chunk = customers[first : first + CUSTOMERS_PER_QUERY]
         found = EventIdentity.objects.filter(pk__in=list(_identities(chunk, source, event_id)))
         keys += found.values_list("key", flat=True)
     return list(Event.objects.filter(key__in=keys).select_related("batch", "series__customer"))

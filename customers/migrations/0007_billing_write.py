@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 base_field=models.CharField(
                     choices=[
                         ("usage:write", "Send usage"),
+                        ("usage:correct", "Void, replace and backfill usage"),
                         ("usage:read", "Read usage"),
                         ("billing:read", "Read amounts, cost, credits and simulations"),
                         ("billing:write", "Grant and revoke credits"),

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from amberflow.api import PROBLEM, ProblemError
 from customers.models import ApiKey
 from metering.api.event_document import COST_STATES, DETAIL_SCHEMA, EVENT_SCHEMA, event_detail, event_document
+from metering.api.lago import lago_event_document
 from metering.api.parameters import Parameters, page
 from metering.database import time_limited
 from metering.event_query import EventFilter, find_event, find_event_by_id, find_events
@@ -103,6 +104,9 @@ class EventView(APIView):
     )
     def get(self, request: Request, key: UUID) -> Response:
         event = find_event(key)
+        # Clients that speak Lago ask here by the ids that they chose, which may look like our keys.
+        if event is None and (document := lago_event_document(str(key))) is not None:
+            return Response(document)
         if event is None:
             raise UnknownEventError(f"There is no event {key}: use the `key` of a list.", field="key")
         return Response(event_detail(event, with_cost=sees_cost(request)))

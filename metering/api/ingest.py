@@ -38,7 +38,7 @@ class IngestView(APIView):
         dialect = choose_dialect(self.dialects, asked)
         batch = _decode(dialect, asked)
         if refusal := dialect.refused_as_a_whole(batch):
-            return http_response(dialect.problem(asked, refusal))
+            return http_answer(dialect.problem(asked, refusal))
         count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
         with admitted():
             result = ingest_events(
@@ -51,7 +51,7 @@ class IngestView(APIView):
                 all_or_nothing=dialect.all_or_nothing,
             )
         note_ingestion(request, dialect=dialect.name, result=result)
-        return http_response(dialect.answer(asked, batch, result))
+        return http_answer(dialect.answer(asked, batch, result))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
@@ -70,12 +70,12 @@ class IngestView(APIView):
         note_call(request, CallNote(code=problem.code, message=problem.message))
         asked = usage_request(request, self.kwargs, unread=True)
         # Not through Response: it would be rendered again.
-        return cast(Response, http_response(choose_dialect(self.dialects, asked).problem(asked, problem)))
+        return cast(Response, http_answer(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
 def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = None, is_documented: bool = True) -> Any:
     """The view function for a route that these dialects share; GET is answered as `reads` does. The API's description
-    shows it as the last one's, which gets what no other recognises."""
+    shows the route as the last one's, which gets what no other recognises."""
     shown = dialects[-1]
 
     # A function of its own for each route: the description is kept on it.
@@ -83,11 +83,9 @@ def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = No
         return self.ingest(request, captures)
 
     others = ", ".join(each.label for each in dialects[:-1])
-    schema = {"operation_id": f"send_{shown.name}", "exclude": not is_documented, **shown.schema}
-    if others and "description" in schema:
-        schema["description"] += f"\n\nUnderstood here too: {others}."
-    documented = extend_schema(**schema)(post)
-    own: dict[str, Any] = {"dialects": tuple(dialects), "post": documented}
+    description = {"description": f"{shown.schema['description']}\n\nUnderstood here too: {others}."} if others else {}
+    schema = {"operation_id": f"send_{shown.name}", **shown.schema, **description, "exclude": not is_documented}
+    own: dict[str, Any] = {"dialects": tuple(dialects), "post": extend_schema(**schema)(post)}
     if reads is not None:
         own["required_scope"] = reads.required_scope  # type: ignore[attr-defined]
     bases = (IngestView,) if reads is None else (IngestView, reads)
@@ -127,7 +125,7 @@ def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
     return batch
 
 
-def http_response(answer: Answer) -> HttpResponse:
+def http_answer(answer: Answer) -> HttpResponse:
     """What a dialect answers, as Django sends it."""
     response = HttpResponse(answer.content, status=answer.status, headers=dict(answer.headers))
     if answer.status == HTTPStatus.NO_CONTENT:

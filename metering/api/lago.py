@@ -9,8 +9,9 @@ from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, problem_of
 from customers.models import ApiKey
-from metering.api.ingest import http_response
-from metering.event_lookup import find_events
+from metering.api.call_log import CallNote, note_call
+from metering.api.ingest import http_answer
+from metering.event_lookup import events_sent_as
 from metering.ingest.dialects.lago import SOURCE, event_document, lago_id, lago_instant, lago_problem
 from metering.models import Meter
 from metering.queries import event_payload
@@ -41,7 +42,26 @@ class LagoView(APIView):
         problem = problem_of(exc)
         if problem is None:
             raise exc
-        return cast(Response, http_response(lago_problem(problem)))
+        note_call(self.request, CallNote(code=problem.code, message=problem.message))
+        return cast(Response, http_answer(lago_problem(problem)))
+
+
+def lago_event_document(transaction_id: str) -> dict[str, Any] | None:
+    """The event that was sent under that id, as Lago answers it. Ids are each customer's own; whoever counts on Lago's
+    promise sends none for two."""
+    for event in events_sent_as(source=SOURCE, event_id=transaction_id):
+        payload = event_payload(event)
+        return {
+            "event": event_document(
+                transaction_id=payload["id"],
+                reference=payload["customer"],
+                code=payload["type"],
+                occurred_at=event.occurred_at,
+                created_at=event.batch.received_at,
+                properties=payload["properties"],
+            )
+        }
+    return None
 
 
 class LagoEventView(LagoView):
@@ -51,21 +71,10 @@ class LagoEventView(LagoView):
 
     @extend_schema(operation_id="get_lago_event", summary="An event in Lago's format", responses={200: dict})
     def get(self, request: Request, transaction_id: str) -> Response:
-        found = find_events(source=SOURCE, event_id=transaction_id)
-        if not found:
+        document = lago_event_document(transaction_id)
+        if document is None:
             raise NotFoundError(f"No event {transaction_id!r} was counted.", code="event_not_found")
-        # Ids are each customer's own; whoever counts on Lago's promise sends none twice.
-        event = found[0]
-        payload = event_payload(event)
-        document = event_document(
-            transaction_id=payload["id"],
-            reference=payload["customer"],
-            code=payload["type"],
-            occurred_at=event.occurred_at,
-            created_at=event.batch.received_at,
-            properties=payload["properties"],
-        )
-        return Response({"event": document})
+        return Response(document)
 
 
 class LagoMetricsView(LagoView):

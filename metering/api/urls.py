@@ -1,9 +1,7 @@
 """The addresses of usage: in every dialect, its corrections, what is read, and what clients of other systems read."""
 
-from http import HTTPStatus
-from uuid import UUID
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from rest_framework.views import APIView
 
@@ -24,17 +22,20 @@ READS: dict[str, type[APIView]] = {"api/v1/usage": UsageReads, "api/v1/events": 
 _routes = dialects_by_route()
 # The root is shared with people's browsers: `amberflow.root` calls it.
 root_view = ingest_view(_routes[ROOT])
-_event, _lago_event = EventView.as_view(), LagoEventView.as_view()
 
 
-def event_view(request: HttpRequest, key: UUID) -> HttpResponse:
-    """An event by its key; where there is none, by a transaction id of Lago's that is a UUID too."""
-    response = _event(request, key=key)
-    return _lago_event(request, transaction_id=str(key)) if response.status_code == HTTPStatus.NOT_FOUND else response
+def _ingest_paths() -> list[Any]:
+    # An address that differs from another only by its last slash is not described twice.
+    return [
+        path(
+            route,
+            ingest_view(dialects, reads=READS.get(route), is_documented=route[:-1] not in _routes),
+            name=f"ingest-{dialects[-1].name}",
+        )
+        for route, dialects in _routes.items()
+        if route != ROOT
+    ]
 
-
-# What it stands for in the request log and the API's description.
-event_view.cls = EventView  # type: ignore[attr-defined]
 
 urlpatterns = [
     path("api/v1/events/void", VoidEventsView.as_view(), name="api-events-void"),
@@ -42,20 +43,12 @@ urlpatterns = [
     path("api/v1/events/backfill", BackfillView.as_view(), name="api-events-backfill"),
     path("api/v1/corrections/<int:correction_id>", CorrectionView.as_view(), name="api-correction"),
     path("api/v1/events/tail", TailView.as_view(), name="api-tail"),
-    path("api/v1/events/<uuid:key>", event_view, name="api-event"),
+    path("api/v1/events/<uuid:key>", EventView.as_view(), name="api-event"),
     path("api/v1/requests", RequestsView.as_view(), name="api-requests"),
-    *(
-        path(
-            route,
-            # An address that differs from another only by its last slash is not described twice.
-            ingest_view(dialects, reads=READS.get(route), is_documented=route[:-1] not in _routes),
-            name=f"ingest-{dialects[-1].name}",
-        )
-        for route, dialects in _routes.items()
-        if route != ROOT
-    ),
-    path("api/v1/events/<str:transaction_id>", LagoEventView.as_view(), name="lago-event"),
+    *_ingest_paths(),
     path("v2/billing/meter_event_session", MeterEventSessionView.as_view(), name="meter-event-session"),
+    # Any id that a client chose: after the routes with words of their own.
+    path("api/v1/events/<str:transaction_id>", LagoEventView.as_view(), name="lago-event"),
     path("api/v1/billable_metrics", LagoMetricsView.as_view(), name="lago-metrics"),
     path("api/v1/billable_metrics/<str:code>", LagoMetricView.as_view(), name="lago-metric"),
 ]

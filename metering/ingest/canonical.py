@@ -193,8 +193,11 @@ def read_time(value: Any, name: str) -> datetime | None:
 def read_epoch(value: Any, name: str, *, per_second: int = 1) -> datetime | None:
     """An instant in UTC given as seconds since 1970 (or `per_second` parts of one), a number or a text; exact to the
     microsecond, further digits cut off. None stays None. Raises EventError."""
-    if value is None:
-        return None
+    return None if value is None else epoch_instant(value, name, per_second=per_second)
+
+
+def epoch_instant(value: Any, name: str, *, per_second: int = 1) -> datetime:
+    """The same where there must be one."""
     try:
         # Few digits are enough for every date, and keep the arithmetic exact.
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)

@@ -70,6 +70,7 @@ def check_subscription(*, subscription: Subscription) -> None:
         refuse_invoiced(subscription=subscription, day=subscription.ends_on, field="ends_on")
         check_commitments_at_end(subscription=subscription)
     _check_trial(subscription)
+    _check_external_id(subscription)
     check_conflicts(subscription=subscription)
 
 
@@ -80,6 +81,25 @@ def check_published(*, version: PlanVersion) -> None:
             "plan_version_not_published",
             f"{version} is {version.get_status_display().lower()}: publish it first, or choose a published version.",
             field="plan_version",
+        )
+
+
+def _check_external_id(subscription: Subscription) -> None:
+    """What is reported under the name must be the usage of one customer."""
+    name = subscription.external_id
+    if not name:
+        return
+    if Subscription.objects.exclude(pk=subscription.pk).filter(external_id=name).exists():
+        raise DomainError(
+            "external_id_taken",
+            f"Another subscription has the external id {name!r}: usage by it would be ambiguous.",
+            field="external_id",
+        )
+    if Customer.objects.exclude(pk=subscription.customer_id).filter(external_id=name).exists():
+        raise DomainError(
+            "external_id_taken",
+            f"{name!r} is the external id of another customer, whose usage it would take: choose another one.",
+            field="external_id",
         )
 
 

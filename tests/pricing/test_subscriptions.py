@@ -282,3 +282,19 @@ def test_an_add_on_that_nobody_could_tell_from_the_plans_price_is_refused(office
             reason="x",
         )
     assert not subscription.negotiated_prices.exists()
+
+
+# --- external ids ---------------------------------------------------------------------------------------------------
+def test_an_external_id_names_one_customer(office):
+    other = Customer.objects.create(external_id="other", name="Other")
+    subscription = office.subscribe(external_id="sub-1")
+    with refused("external_id_taken", "Another subscription"):
+        office.subscribe(customer=other, external_id="sub-1")
+    with refused("external_id_taken", "another customer"):
+        office.subscribe(customer=other, external_id="acme")
+    office.subscribe(customer=other, external_id="other")
+    assert office.subscribe(customer=Customer.objects.create(external_id="3", name="3")).external_id is None
+    # Its own is no other's.
+    check_subscription(subscription=subscription)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Subscription.objects.filter(customer=other).update(external_id="sub-1")

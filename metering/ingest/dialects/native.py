@@ -96,10 +96,11 @@ def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
                 plain_text(item.customer, "customer"),
                 plain_text(item.type, "type", max_length=TYPE_LENGTH),
                 read_time(item.time, "time"),
-                redact(properties := item.properties or {}),
+                redact(properties),
                 read_call_id(item.call_id or properties.get(RESPONSE_ID)),
             )
             for item in items
+            for properties in (item.properties or {},)
         ]
     except (msgspec.MsgspecError, EventError, ValueError, RecursionError):
         return None

@@ -236,9 +236,10 @@ def test_a_subscription_names_its_customer(send):
 
 def test_a_customers_own_id_comes_first(send):
     company = Company()
-    company.subscribe(company.customer("halden"), external_id="acme")
-    assert send(ONE, {"event": event(1)}).status_code == 200
-    assert Event.objects.get().series.customer.external_id == "acme"
+    company.subscribe(company.customer("halden"), external_id="globex")
+    CustomerFactory(external_id="globex")
+    assert send(ONE, {"event": event(1, external_subscription_id="globex")}).status_code == 200
+    assert Event.objects.get().series.customer.external_id == "globex"
 
 
 def test_amounts_are_exact(send):

@@ -1,6 +1,7 @@
 """What Lago's clients read of usage: an event by its id, and the meters."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -24,15 +25,16 @@ def read(client, key):
     return get
 
 
-def test_an_event_is_found_as_it_was_answered(client, key, read):
+@pytest.mark.parametrize("transaction_id", ["tx-1", LITELLM_LAGO["transaction_id"], "a b&c"])
+def test_an_event_is_found_as_it_was_answered(client, key, read, transaction_id):
     for name in ("other", "sub-42", "third"):
         CustomerFactory(external_id=name)
     EventTypeFactory(code="llm_usage", is_ai_call=False, dimensions=[])
-    sent = {"event": {**LAGO_SDK, "precise_total_amount_cents": "1.5"}}
+    sent = {"event": {**LAGO_SDK, "transaction_id": transaction_id, "precise_total_amount_cents": "1.5"}}
     answer = client.post(
         EVENTS, data=json.dumps(sent), content_type="application/json", headers={"Authorization": f"Bearer {key}"}
     ).json()
-    assert read(f"{EVENTS}/tx-1").json() == answer
+    assert read(f"{EVENTS}/{quote(transaction_id)}").json() == answer
 
 
 def test_what_was_not_counted_is_not_found(client, key, read):
@@ -43,7 +45,9 @@ def test_what_was_not_counted_is_not_found(client, key, read):
         content_type="application/json",
         headers={"Authorization": f"Bearer {key}"},
     )
-    response = read(f"{EVENTS}/{LITELLM_LAGO['transaction_id']}")
+    # Ids that look like one of our own keys are looked for as such first.
+    assert read(f"{EVENTS}/{LITELLM_LAGO['transaction_id']}").json()["code"] == "unknown_event"
+    response = read(f"{EVENTS}/tx-1")
     assert response.status_code == 404
     assert (response.json()["status"], response.json()["code"]) == (404, "event_not_found")
 

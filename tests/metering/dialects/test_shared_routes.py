@@ -5,12 +5,16 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customers.models import Customer
 from metering.ingest.canonical import BodyError, encode_json
 from metering.ingest.dialect import UsageRequest
 from metering.ingest.dialects import all_dialects, choose_dialect, dialects_by_route, native
+from metering.models import EventType
+from metering.services.recount_usage import recount_usage
+from tests.factories import make_api_key
 from tests.metering.dialects.recorded import (
     AMBERFLO_SDK,
     LITELLM_GENERIC,
@@ -124,6 +128,27 @@ def mutated(draw):
 def test_mutated_requests_of_clients_are_decoded_or_refused(request_sent):
     path, content_type, body = request_sent
     check(*chosen(path, msgspec.json.encode(body), content_type))
+
+
+@pytest.mark.django_db
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutated())
+def test_no_request_is_a_server_error(client, request_sent):
+    """Through everything that follows decoding; the test client raises what would be a 500."""
+    Customer.objects.get_or_create(external_id="acme", defaults={"name": "Acme"})
+    kinds = {"llm_call": ["litellm_tokens", "llm_usage", "llm_text_tokens"], "llm_tokens": [], "prompt": []}
+    for code, aliases in kinds.items():
+        is_call = code == "llm_call"
+        values = [] if is_call else ["llm_tokens", "tokens"]
+        defaults = {"aliases": aliases, "is_ai_call": is_call, "dimensions": ["model", "feature"], "values": values}
+        EventType.objects.get_or_create(code=code, defaults=defaults)
+    path, content_type, body = request_sent
+    if not hasattr(client, "key"):
+        client.key = make_api_key()[1]
+    headers = {"Authorization": f"Bearer {client.key}"}
+    response = client.post(path, data=msgspec.json.encode(body), content_type=content_type, headers=headers)
+    assert response.status_code in (200, 204, 400, 422)
+    assert recount_usage() == []
 
 
 @settings(max_examples=100)
