@@ -1,6 +1,6 @@
 # Everything starts here: `make help`. Needed beforehand: python3 (3.11 or newer) with pip or venv, and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup clients demo test check format bench-rating lock db-start db-stop clean
+.PHONY: help setup clients demo test check format bench-rating bench-ingest lock db-start db-stop clean
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -33,6 +33,9 @@ format: setup ## Format the code and fix what can be fixed by itself
 
 bench-rating: setup ## Measure rating in a database of its own (minutes); writes bench/results/rating.json
 	@$(VENV) -m bench.rating
+
+bench-ingest: setup ## Measure ingestion in a database of its own (minutes); writes bench/results/ingest.json
+	@$(VENV) -m bench.ingest
 
 lock: $(UV) ## Choose the newest allowed versions anew and write the lock files
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --group dev pyproject.toml -o requirements.lock

@@ -88,6 +88,7 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _model("Cost models and rates", "menu_book", "metering", "costmodel"),
+            _model("Model aliases", "alternate_email", "metering", "modelalias"),
             _item("Uncosted models", "help", "uncosted_models", "metering.view_costmodel"),
             _model("Exchange rates", "currency_exchange", "rating", "exchangerate"),
         ],

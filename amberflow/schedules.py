@@ -14,6 +14,7 @@ class ScheduledTask:
 
 SCHEDULED_TASKS = (
     ScheduledTask("Merge usage", "metering.tasks.merge_usage_deltas", 1),
+    ScheduledTask("Claim ids of events", "metering.tasks.claim_event_ids", 1),
     ScheduledTask("Count usage of new meters, move usage to new time zones", "metering.tasks.rebuild_usage", 5),
     ScheduledTask("Rate open periods and refresh drafts", "invoicing.tasks.rate_and_draft", 1),
     ScheduledTask("Finalize invoices that are due", "invoicing.tasks.finalize_due", 10),
@@ -21,6 +22,7 @@ SCHEDULED_TASKS = (
     ScheduledTask("Notice usage that came late", "rating.tasks.notice_late_usage", 60),
     ScheduledTask("Compare open invoices with Stripe", "invoicing.tasks.reconcile_stripe", 60),
     ScheduledTask("Expire credits", "invoicing.tasks.expire_credits", 24 * 60),
+    ScheduledTask("Forget old claims of event ids", "metering.tasks.forget_old_claims", 24 * 60),
     ScheduledTask("Prepare event partitions", "metering.tasks.prepare_event_partitions", 24 * 60),
     ScheduledTask("Refresh the cost book", "metering.tasks.refresh_cost_book", 24 * 60),
 )

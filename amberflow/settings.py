@@ -164,6 +164,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 INGEST_MAX_EVENTS = integer("INGEST_MAX_EVENTS", default=10_000, minimum=1)
 # Requests with fewer events claim their ids for all times at once (docs/decisions/0014).
 INGEST_STRICT_BELOW = integer("INGEST_STRICT_BELOW", default=100, minimum=0)
+INGEST_CLAIM_DAYS = integer("INGEST_CLAIM_DAYS", default=400, minimum=35)
 INGEST_MAX_BYTES = integer("INGEST_MAX_BYTES", default=20 * 1024 * 1024, minimum=1024)
 
 # --- tasks (docs/operations.md says why each number is what it is) --------------------------------------------

@@ -1,6 +1,6 @@
 """What the back office reads about invoices: sums, what is void, and everything that needs a person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -45,6 +45,11 @@ def invoice_sums(*, status: str, due_before: date | None = None) -> list[Invoice
         invoices = invoices.filter(due_on__lt=due_before)
     rows = invoices.values("currency").annotate(count=Count("id"), total=Sum("total_minor"))
     return [InvoiceSum(row["count"], row["total"], row["currency"]) for row in rows.order_by("currency")]
+
+
+def invoice_names(period_ids: Collection[int]) -> dict[int, str]:
+    """By billing period, how its invoice is called."""
+    return {invoice.period_id: str(invoice) for invoice in Invoice.objects.filter(period_id__in=period_ids)}
 
 
 def voided_periods(*, start: date, end: date) -> tuple[int, ...]:

@@ -6,13 +6,13 @@ all three. Rating combines the days; nothing here is on the way of money.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from metering.ingest.canonical import EPOCH as EPOCH
 from metering.models.meter import Aggregation
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 

@@ -1,6 +1,6 @@
 """Reads the texts of properties from the events as they were sent: the only thing of an event that no column holds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -10,7 +10,7 @@ from metering.ingest.facts import hash_text, unique_text
 from metering.ingest.write import unpack
 from metering.models import Event, EventBatch, Series
 from metering.needs import Needs
-from metering.queries import key_range
+from metering.queries import key_range, not_voided
 
 EVENTS_PER_PAGE = 5_000
 
@@ -19,10 +19,18 @@ UniqueText = tuple[int, date, str, UUID]
 
 
 def unique_texts(
-    *, customer_id: int | None, event_type_id: int | None, needs: Mapping[int, Needs], start: date, end: date
+    *,
+    customer_id: int | None,
+    event_type_id: int | None,
+    series_ids: Collection[int] | None = None,
+    needs: Mapping[int, Needs],
+    start: date,
+    end: date,
 ) -> set[UniqueText]:
-    """The distinct texts that meters need, of the events of the local days [start, end)."""
+    """The distinct texts that meters need, of the events of the local days [start, end) that are not voided."""
     names = _names_by_series(customer_id, event_type_id, needs)
+    if series_ids is not None:
+        names = {series: found for series, found in names.items() if series in series_ids}
     if not names:
         return set()
     return {
@@ -47,7 +55,7 @@ def _sent(series: list[int], start: date, end: date) -> Iterator[tuple[Event, Ma
     """Each event of those series and days with its properties."""
     first, last = key_range(start, end)
     events = (
-        Event.objects.filter(key__lt=last, day__gte=start, day__lt=end, series_id__in=series)
+        not_voided(Event.objects.filter(key__lt=last, day__gte=start, day__lt=end, series_id__in=series))
         .only("key", "series_id", "day", "batch_id", "position")
         .order_by("key")
     )

@@ -10,19 +10,21 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from amberflow.lib.money import use_money_context
+from metering.arrays import uuid_array
 from metering.database import run_statement
-from metering.ingest.identity import key_bound
+from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
-from metering.models import Event, EventBatch, Series, TimezoneChange, UsageRebuild
+from metering.models import CorrectionRun, Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
 from metering.needs import needing_meters
 from metering.usage_stat import UsageStat
 
 # No zone's local day is further than this from the UTC day of the same date.
 ZONE_MARGIN = timedelta(days=1)
+_IS_VOIDED = Exists(EventCorrection.objects.filter(pk=OuterRef("key")))
 # Usage that comes in between reading its sums and its statistics is read again, but not for ever.
 MOST_READINGS = 5
 
@@ -101,8 +103,8 @@ def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
 
 
 def is_unsettled(*, customer_id: int, before: date) -> bool:
-    """Whether usage of the customer's days before that one is still being moved to other days or counted anew, or ids
-    of events are still to be claimed: nothing final before that."""
+    """Whether usage of the customer's days before that one is still being moved to other days, counted anew or
+    corrected, or ids of events are still to be claimed: nothing final before that."""
     types = Series.objects.filter(customer_id=customer_id).values("event_type_id")
     open_rebuilds = UsageRebuild.objects.filter(finished_at=None).filter(
         Q(customer_id=customer_id) | Q(customer_id=None),
@@ -112,6 +114,7 @@ def is_unsettled(*, customer_id: int, before: date) -> bool:
         TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists()
         or open_rebuilds.exists()
         or run_statement("has_unclaimed", {"before": key_range(before, before)[1]})[0][0]
+        or CorrectionRun.objects.exclude(state=CorrectionRun.State.DONE).filter(customer_id=customer_id).exists()
     )
 
 
@@ -226,7 +229,8 @@ def events_of(
 ) -> list[Event]:
     """The customer's events of the local days [start, end), newest first, at most `limit`.
 
-    The next page begins `before` the key of the last one. Only the partitions of those days are read.
+    The next page begins `before` the key of the last one. Only the partitions of those days are read. Voided ones are
+    among them, marked by `is_voided`.
     """
     wanted = Series.objects.filter(customer_id=customer_id)
     if series_ids is not None:
@@ -239,7 +243,17 @@ def events_of(
         day__lt=end,
         series_id__in=list(wanted.values_list("pk", flat=True)),
     )
-    return list(events.order_by("-key")[:limit])
+    return list(with_voided(events).order_by("-key")[:limit])
+
+
+def with_voided(events: "QuerySet[Event]") -> "QuerySet[Event]":
+    """The events, each with `is_voided`: whether a correction took it out of usage."""
+    return events.annotate(is_voided=_IS_VOIDED)
+
+
+def not_voided(events: "QuerySet[Event]") -> "QuerySet[Event]":
+    """Those of the events that count."""
+    return events.filter(~_IS_VOIDED)
 
 
 def key_range(start: date, end: date) -> tuple[UUID, UUID]:
@@ -249,6 +263,13 @@ def key_range(start: date, end: date) -> tuple[UUID, UUID]:
 
 def _key(day: date) -> UUID:
     return UUID(bytes=key_bound(datetime.combine(day, time.min, tzinfo=UTC)) + bytes(12))
+
+
+def keys_of(identities: Iterable[bytes]) -> dict[bytes, UUID]:
+    """The keys of the accepted events that have these identities (12 bytes), by identity."""
+    stored = [stored_identity(identity) for identity in identities]
+    rows = run_statement("keys_of_identities", {"identity": uuid_array(stored)}) if stored else []
+    return {identity.bytes[-HASHED_IN_KEY:]: key for identity, key in rows}
 
 
 def event_payload(event: Event) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
-from metering.services import change_timezone
+from metering.services import backfill_usage, change_timezone, claim_identities
+from metering.services.backfill_usage import run_corrections
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
@@ -13,6 +14,17 @@ def merge_usage_deltas() -> str:
     """Add the usage of the last minute to the days it belongs to."""
     with only_one("merge_usage") as mine:
         return f"{merge_usage()} deltas merged" if mine else "running already"
+
+
+def claim_event_ids() -> str:
+    """Claim the ids of events from large requests for all times; an id under a second time is taken out of usage."""
+    with only_one("claim_event_ids") as mine:
+        return f"{claim_identities.claim_identities()} events taken out of usage" if mine else "running already"
+
+
+def forget_old_claims() -> str:
+    """Forget the claimed ids of events that are older than the window in which an id is known under all times."""
+    return f"{claim_identities.forget_old_claims()} claims forgotten"
 
 
 def prepare_event_partitions() -> str:
@@ -30,12 +42,19 @@ def refresh_cost_book() -> str:
 
 
 def rebuild_usage() -> str:
-    """Count the history of new meters, and move the usage of customers whose time zone changed."""
+    """Count the history of new meters, move the usage of customers whose time zone changed, finish corrections."""
     with only_one("rebuild_usage") as mine:
         if not mine:
             return "running already"
         moved = change_timezone.move_pending()
-        return f"{moved} events moved, {run_rebuilds()} days counted"
+        counted = run_rebuilds()
+        return f"{moved} events moved, {counted} days counted, {run_corrections()} corrections finished"
+
+
+def run_correction(run_id: int) -> str:
+    """Do a correction that is too large to wait for."""
+    run = backfill_usage.run_correction(run_id=run_id)
+    return f"{run}: {run.voided} events voided, {run.accepted} accepted"
 
 
 def move_usage_days(change_id: int) -> str:

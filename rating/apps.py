@@ -6,11 +6,14 @@ class RatingConfig(AppConfig):
     verbose_name = "Rating"
 
     def ready(self) -> None:
-        """Pricing can't import rating; what it needs computed is handed to it here."""
+        """Metering and pricing can't import rating; what they need computed is handed to them here."""
+        from metering.corrections.effect import set_money_function
         from pricing.plan_change_effect import set_effect_function
         from pricing.publishing import add_publish_check
+        from rating.services.correction_effect import touched_period_money
         from rating.services.plan_change_effect import plan_change_effect
         from rating.services.plan_examples import example_problems
 
         add_publish_check(example_problems)
         set_effect_function(plan_change_effect)
+        set_money_function(touched_period_money)

@@ -4,6 +4,7 @@ from django.db import models
 
 class Scope(models.TextChoices):
     USAGE_WRITE = "usage:write", "Send usage"
+    USAGE_CORRECT = "usage:correct", "Void, replace and backfill usage"
     USAGE_READ = "usage:read", "Read usage"
     BILLING_READ = "billing:read", "Read amounts, cost and simulations"
 

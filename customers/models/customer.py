@@ -31,6 +31,9 @@ class Customer(models.Model):
         null=True, blank=True, help_text="Days until an invoice is due; empty for the installation's default."
     )
     stripe_customer_id = models.CharField("Stripe customer", max_length=64, blank=True, editable=False)
+    made_on_first_sight = models.BooleanField(
+        default=False, editable=False, help_text="Made by ingestion when the first usage of an unknown id came."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 

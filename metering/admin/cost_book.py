@@ -1,5 +1,6 @@
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 
 from amberflow.admin_base import DateInput, ReadOnlyAdmin, TabularInline, display, list_url, quantity, render_page
@@ -16,7 +18,7 @@ from amberflow.formats import exact_text
 from amberflow.lib.errors import DomainError
 from metering.models import CostModel, CostRate, Event
 from metering.models.event import CostState
-from metering.queries import uncosted_models
+from metering.queries import UncostedModel, uncosted_models
 from metering.services.cost_rates import add_cost_rate
 from metering.services.recost import recost_events
 
@@ -107,11 +109,17 @@ def uncosted_models_page(request: HttpRequest) -> HttpResponse:
         "admin/metering/costmodel/uncosted.html",
         title="Models without a cost rate",
         models=[
-            {"row": row, "events": list_url(Event, cost_state__exact=CostState.NO_RATE.value, day=_days(row))}
+            {
+                "row": row,
+                "events": list_url(Event, cost_state__exact=CostState.NO_RATE.value, day=_days(row)),
+                "rate": f"?{urlencode(_names(row, 'model'))}#add-rate",
+                "alias": f"{reverse('admin:metering_modelalias_add')}?{urlencode(_names(row, 'pattern'))}",
+            }
             for row in uncosted_models()
         ],
         form=form,
         may_add=may_add,
+        may_alias=request.user.has_perm("metering.add_modelalias"),
         chosen=bool(first["model"] or request.method == "POST"),
         currency=settings.COST_CURRENCY,
         today=timezone.now().date(),
@@ -129,5 +137,10 @@ def _add_and_recost(form: AddRateForm) -> int:
     return recost_events()
 
 
-def _days(row: Any) -> str:
+def _names(row: UncostedModel, name_of_model: str) -> dict[str, str]:
+    """The names of an uncosted model as a form is filled in with them."""
+    return {"provider": row.provider, name_of_model: row.model}
+
+
+def _days(row: UncostedModel) -> str:
     return f"{row.first_day}..{row.last_day}"

@@ -35,7 +35,7 @@ class IngestView(APIView):
         dialect = choose_dialect(self.dialects, asked)
         batch = _decode(dialect, asked)
         if refusal := dialect.refused_as_a_whole(batch):
-            return http_response(dialect.problem(asked, refusal))
+            return http_answer(dialect.problem(asked, refusal))
         result = ingest_events(
             events=batch.events,
             rejections=batch.rejections,
@@ -45,7 +45,7 @@ class IngestView(APIView):
             strict=dialect.strict,
             all_or_nothing=dialect.all_or_nothing,
         )
-        return http_response(dialect.answer(asked, batch, result))
+        return http_answer(dialect.answer(asked, batch, result))
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
@@ -59,7 +59,7 @@ class IngestView(APIView):
         request = cast(Request, self.request)
         asked = usage_request(request, self.kwargs, unread=True)
         # Not through Response: it would be rendered again.
-        return cast(Response, http_response(choose_dialect(self.dialects, asked).problem(asked, problem)))
+        return cast(Response, http_answer(choose_dialect(self.dialects, asked).problem(asked, problem)))
 
 
 def ingest_view(dialects: Sequence[Dialect], *, is_documented: bool = True) -> Any:
@@ -112,7 +112,7 @@ def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
     return batch
 
 
-def http_response(answer: Answer) -> HttpResponse:
+def http_answer(answer: Answer) -> HttpResponse:
     """What a dialect answers, as Django sends it."""
     response = HttpResponse(answer.content, status=answer.status, headers=dict(answer.headers))
     if answer.status == HTTPStatus.NO_CONTENT:

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from amberflow.api import ProblemError, problem_of
 from customers.models import ApiKey
-from metering.api.ingest import http_response
+from metering.api.ingest import http_answer
 from metering.event_lookup import find_events
 from metering.ingest.dialects.lago import SOURCE, event_document, lago_id, lago_instant, lago_problem
 from metering.models import Meter
@@ -41,7 +41,7 @@ class LagoView(APIView):
         problem = problem_of(exc)
         if problem is None:
             raise exc
-        return cast(Response, http_response(lago_problem(problem)))
+        return cast(Response, http_answer(lago_problem(problem)))
 
 
 class LagoEventView(LagoView):

@@ -14,7 +14,7 @@ from amberflow.api import problem_of
 from customers.models import ApiKey
 from customers.services.session_keys import create_session_key
 from metering.api.body import RawBodyParser
-from metering.api.ingest import http_response
+from metering.api.ingest import http_answer
 from metering.ingest.dialect import json_answer
 from metering.ingest.dialects.stripe_meter_events import stripe_error
 
@@ -36,11 +36,11 @@ class MeterEventSessionView(APIView):
             "expires_at": expires_at.isoformat().replace("+00:00", "Z"),
             "livemode": True,
         }
-        return http_response(json_answer(document))
+        return http_answer(json_answer(document))
 
     def handle_exception(self, exc: Exception) -> Response:
         """Stripe's errors. What nobody foresaw is raised again (a logged 500)."""
         problem = problem_of(exc)
         if problem is None:
             raise exc
-        return cast(Response, http_response(stripe_error(problem)))
+        return cast(Response, http_answer(stripe_error(problem)))

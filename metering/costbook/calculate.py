@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from amberflow.lib.money import CONTEXT
-from metering.measures import INPUT_POOLS, POOLS, REQUEST
+from metering.measures import INPUT_POOLS, REQUEST
 
 # For each part of the cost the units by which a price list may charge it, the most specific first: without a price
 # for cached input it is charged as input, without one for reasoning as output.
@@ -42,15 +42,26 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """The price of one token (or call) by part, for calls with more than `above` input tokens.
+
+    `unknown` are parts that the list charges only from a higher bound: what they cost here nobody said.
+    """
+
+    above: int
+    prices: Mapping[str, Decimal]
+    unknown: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PriceList:
-    """Rates that hold together: from the same source, day and time of day. `parts` has the price of one token (or
-    call) by part of the cost, each as (above so many input tokens, price), the highest bound first."""
+    """Rates that hold together: from the same source, day and time of day. `tiers` with the highest bound first."""
 
     rank: tuple[int, bool, date, datetime]
     effective_from: date | None
     from_time: time | None
     until_time: time | None
-    parts: Mapping[str, tuple[tuple[int, Decimal], ...]]
+    tiers: tuple[Tier, ...]
 
     def holds_at(self, instant: datetime) -> bool:
         """Whether it is in force at an instant in UTC."""
@@ -62,6 +73,41 @@ class PriceList:
         if self.until_time < self.from_time:
             return clock >= self.from_time or clock < self.until_time
         return self.from_time <= clock < self.until_time
+
+    def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
+        """The cost of one call by part (see the function cost_parts)."""
+        tier = self.tiers[-1]
+        if len(self.tiers) > 1:
+            input_tokens = 0
+            for pool, count in pools.items():
+                if pool in _INPUT:
+                    input_tokens += count
+            tier = next((each for each in self.tiers if input_tokens > each.above), tier)
+        prices = tier.prices
+        costs: dict[str, Decimal] = {}
+        for pool, count in pools.items():
+            if count and pool in prices:
+                cost = _times(prices[pool], count)
+                if cost:
+                    costs[pool] = cost
+        if prices.get(REQUEST):
+            costs[REQUEST] = prices[REQUEST]
+        if tier.unknown and (REQUEST in tier.unknown or not tier.unknown.isdisjoint(pools)):
+            return None
+        return costs if costs or _says_zero(pools, prices) else None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What charges the calls of a model at the instants [since, until); `prices` is None while nothing does."""
+
+    since: datetime
+    until: datetime
+    prices: PriceList | None
+
+    def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
+        """The cost of one call in this time by part (see the function cost_parts)."""
+        return None if self.prices is None else self.prices.cost_parts(pools)
 
 
 def price_lists(rates: Iterable[Rate]) -> tuple[PriceList, ...]:
@@ -78,6 +124,25 @@ def price_lists(rates: Iterable[Rate]) -> tuple[PriceList, ...]:
     return tuple(sorted(map(_price_list, groups.values()), key=lambda each: each.rank, reverse=True))
 
 
+def in_force_at(lists: tuple[PriceList, ...], instant: datetime) -> InForce:
+    """The list that charges a call at an instant, with the time around it in which it does without a break.
+
+    At most one day where a list has a time of day: nothing changes between two of the bounds that are looked at.
+    """
+    at = instant.astimezone(UTC)
+    bounds = {_midnight(each.effective_from) for each in lists if each.effective_from is not None}
+    if any(each.from_time is not None for each in lists):
+        today = at.date()
+        clocks = {clock for each in lists for clock in (each.from_time, each.until_time) if clock is not None}
+        bounds |= {datetime.combine(today, clock, tzinfo=UTC) for clock in clocks}
+        bounds |= {_midnight(today)} | ({_midnight(today + _DAY)} if today < date.max else set())
+    return InForce(
+        since=max((bound for bound in bounds if bound <= at), default=_EVER),
+        until=min((bound for bound in bounds if bound > at), default=_NEVER),
+        prices=next((each for each in lists if each.holds_at(at)), None),
+    )
+
+
 def cost_parts(
     lists: tuple[PriceList, ...], pools: Mapping[str, int], occurred_at: datetime
 ) -> dict[str, Decimal] | None:
@@ -86,24 +151,27 @@ def cost_parts(
     None when the cost is not known: no list is in force, or nothing in the one that is applies to the call. A kind
     of token that a list doesn't mention beside others of the call is not charged for: an embedding has no output.
     """
-    instant = occurred_at.astimezone(UTC)
-    in_force = next((each for each in lists if each.holds_at(instant)), None)
-    if in_force is None:
-        return None
-    counts = {**{pool: pools[pool] for pool in POOLS if pool in pools}, REQUEST: 1}
-    charged = [part for part in counts if part in in_force.parts]
-    if not charged or (any(pools.values()) and not any(counts[part] for part in charged)):
-        return None
-    input_tokens = sum(pools.get(pool, 0) for pool in INPUT_POOLS)
-    costs = {}
-    for part in charged:
-        price = next((price for bound, price in in_force.parts[part] if input_tokens > bound or not bound), None)
-        if price is None:
-            return None
-        cost = CONTEXT.multiply(price, counts[part])
-        if cost:
-            costs[part] = cost
-    return costs
+    return in_force_at(lists, occurred_at).cost_parts(pools)
+
+
+_DAY = timedelta(days=1)
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_INPUT = frozenset(INPUT_POOLS)
+_times = CONTEXT.multiply
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def _says_zero(pools: Mapping[str, int], prices: Mapping[str, Decimal]) -> bool:
+    """Whether a cost of nothing is what the list says: it has a price for what the call is made of."""
+    if REQUEST in prices:
+        return True
+    if any(pools.values()):
+        return any(count and pool in prices for pool, count in pools.items())
+    return not prices.keys().isdisjoint(pools)
 
 
 def _latest_edition(rates: list[Rate]) -> list[Rate]:
@@ -112,20 +180,30 @@ def _latest_edition(rates: list[Rate]) -> list[Rate]:
 
 
 def _price_list(rates: list[Rate]) -> PriceList:
-    by_unit: dict[str, list[tuple[int, Decimal]]] = {}
+    by_unit: dict[str, dict[int, Decimal]] = {}
     for rate in rates:
         price = CONTEXT.divide(rate.price, Decimal(rate.per))
-        by_unit.setdefault(rate.unit, []).append((rate.above_input_tokens, price))
-    parts = {}
+        by_unit.setdefault(rate.unit, {})[rate.above_input_tokens] = price
+    by_part = {}
     for part, units in UNITS_OF_PART.items():
         unit = next((unit for unit in units if unit in by_unit), None)
         if unit is not None:
-            parts[part] = tuple(sorted(by_unit[unit], reverse=True))
+            by_part[part] = by_unit[unit]
+    bounds = {0}.union(*by_part.values())
     first = rates[0]
     return PriceList(
         rank=(first.priority, first.from_time is not None, first.effective_from or date.min, first.known_since),
         effective_from=first.effective_from,
         from_time=first.from_time,
         until_time=first.until_time,
-        parts=parts,
+        tiers=tuple(_tier(above, by_part) for above in sorted(bounds, reverse=True)),
+    )
+
+
+def _tier(above: int, by_part: Mapping[str, Mapping[int, Decimal]]) -> Tier:
+    reached = {part: max((bound for bound in steps if bound <= above), default=None) for part, steps in by_part.items()}
+    return Tier(
+        above=above,
+        prices={part: by_part[part][bound] for part, bound in reached.items() if bound is not None},
+        unknown=frozenset(part for part, bound in reached.items() if bound is None),
     )

@@ -10,6 +10,23 @@ if TYPE_CHECKING:
 # No provider's model name comes near this; longer texts are not worth searching with patterns.
 MAX_NAME_LENGTH = 200
 
+# What LiteLLM, OpenTelemetry and the Vercel AI SDK call providers, where the catalogue's patterns don't know it or take
+# it for somebody else.
+_PROVIDERS = {
+    "azure_ai": "azure",
+    "azure_text": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "fireworks_ai": "fireworks",
+    "gcp.gen_ai": "google",
+    "meta_llama": "meta",
+    "x_ai": "x-ai",
+    "xai.chat": "x-ai",
+    "xai.responses": "x-ai",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueMatch:
@@ -36,6 +53,14 @@ def find_in_catalogue(*, provider: str, model: str) -> CatalogueMatch | None:
     return guessed or (_find(_provider_called(prefix), rest) if slash else None)
 
 
+@lru_cache(maxsize=1000)
+def provider_id(name: str) -> str:
+    """The catalogue's id of a provider that a client calls so; of one that it doesn't know the name in lower case."""
+    name = name.strip().lower()
+    known = _provider_called(name) if name and len(name) <= MAX_NAME_LENGTH else None
+    return name if known is None else known.id
+
+
 def _find(provider: "Provider | None", name: str) -> CatalogueMatch | None:
     if provider is None:
         return None
@@ -48,7 +73,7 @@ def _find(provider: "Provider | None", name: str) -> CatalogueMatch | None:
 def _provider_called(name: str) -> "Provider | None":
     from genai_prices.data_snapshot import find_provider_by_id
 
-    return find_provider_by_id(list(_providers()), name)
+    return find_provider_by_id(list(_providers()), _PROVIDERS.get(name.lower(), name))
 
 
 def _provider_of_model(name: str) -> "Provider | None":

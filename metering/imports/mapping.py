@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from amberflow.lib.periods import PeriodError, zone
+from metering.ingest.canonical import EventError, epoch_instant
 
 ISO = "iso"
 EPOCH_SECONDS = "epoch_s"
@@ -55,7 +56,7 @@ class TimeField:
             return None
         try:
             instant = self._parse(text)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, EventError):
             return text
         if instant.tzinfo is None and self.timezone is not None:
             instant = instant.replace(tzinfo=self.timezone)
@@ -65,11 +66,7 @@ class TimeField:
         if self.format == ISO:
             return datetime.fromisoformat(text)
         if self.format in (EPOCH_SECONDS, EPOCH_MILLISECONDS):
-            whole, _, fraction = text.partition(".")
-            # In integers: a binary float would lose the microseconds.
-            digits = 6 if self.format == EPOCH_SECONDS else 3
-            microseconds = int(whole + fraction[:digits].ljust(digits, "0"))
-            return datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000)
+            return epoch_instant(text, "time", per_second=1 if self.format == EPOCH_SECONDS else 1000)
         return datetime.strptime(_TOO_FINE.sub(r"\1", text), self.format)  # noqa: DTZ007 - the zone follows
 
 

@@ -137,7 +137,14 @@ def encode_json_sorted(value: Any) -> bytes:
 
 def read_text(item: Mapping[str, Any], name: str, *, max_length: int = ID_LENGTH) -> str:
     """The required text of that name; a whole number counts as text. Raises EventError."""
-    value = item.get(name)
+    return plain_text(item.get(name), name, max_length=max_length)
+
+
+def plain_text(value: Any, name: str, *, max_length: int = ID_LENGTH) -> str:
+    """A required text; a whole number counts as text. Raises EventError."""
+    # The common case by itself.
+    if type(value) is str and 0 < len(value) <= max_length and "\0" not in value:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**max_length else ""
     if value is None or value == "":
@@ -170,6 +177,8 @@ def read_time(value: Any, name: str) -> datetime | None:
     if isinstance(value, str):
         try:
             instant = datetime.fromisoformat(value)
+            if instant.tzinfo is UTC:
+                return instant
             if instant.tzinfo is not None:
                 return instant.astimezone(UTC)
         except (ValueError, OverflowError):
@@ -184,8 +193,11 @@ def read_time(value: Any, name: str) -> datetime | None:
 def read_epoch(value: Any, name: str, *, per_second: int = 1) -> datetime | None:
     """An instant in UTC given as seconds since 1970 (or `per_second` parts of one), a number or a text; exact to the
     microsecond, further digits cut off. None stays None. Raises EventError."""
-    if value is None:
-        return None
+    return None if value is None else epoch_instant(value, name, per_second=per_second)
+
+
+def epoch_instant(value: Any, name: str, *, per_second: int = 1) -> datetime:
+    """The same where there must be one."""
     try:
         # Few digits are enough for every date, and keep the arithmetic exact.
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from zlib import crc32
 
-from metering.ingest.canonical import CanonicalEvent, encode_json, encode_json_sorted
+from metering.ingest.canonical import CanonicalEvent, encode_json_sorted
 
 HASHED_IN_KEY = 12
 _NO_SECOND = bytes(16 - HASHED_IN_KEY)
@@ -31,14 +31,13 @@ def key_bound(instant: datetime) -> bytes:
     return int(instant.timestamp()).to_bytes(4, "big")
 
 
-def body_digest(type_code: str, microseconds: int | None, properties: dict[str, Any]) -> int:
-    """64 bits of what the event reports, as it was written: equal for a retry, as a rule different for other content.
+def body_digest(document: bytes) -> int:
+    """32 bits of an event as it is stored: equal for a retry, as a rule different for other content.
 
-    The time (microseconds since 1970) is part of it only if the client sent one, and the type by its code, so that an
-    alias is no change. A different digest proves nothing: the properties may stand in another order (`same_content`).
+    A different digest proves nothing: the properties may stand in another order, the type under an alias
+    (`same_content`).
     """
-    content = encode_json((type_code, microseconds, properties))
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
+    return crc32(document) - 2**31
 
 
 def same_content(one: CanonicalEvent, other: CanonicalEvent, *, type_codes: tuple[str, str]) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 from amberflow.lib.money import NumberError, parse_decimal
 from metering.aggregations import EPOCH, microseconds
 from metering.costbook.book import CostBook
-from metering.ingest.canonical import CanonicalEvent, EventError
+from metering.costbook.calculate import InForce
+from metering.ingest.canonical import CanonicalEvent, EventError, encode_json
 from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity
 from metering.ingest.resolve import KnownCustomer, KnownType, SeriesKey
@@ -31,6 +32,7 @@ PROVIDERS = ("provider", "custom_llm_provider")
 
 _EARLIEST = microseconds(EARLIEST)
 _NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
+_UNKNOWN: tuple[str, InForce | None] = ("", None)
 _NO_VALUES: Mapping[str, Decimal] = {}
 _NO_COSTS: Mapping[str, Decimal] = {}
 
@@ -51,11 +53,12 @@ class Kept:
 class PreparedEvents:
     """Events ready to be written, as columns of equal length: one entry for each identity of the request.
 
-    `costs` are by part of the cost, in the cost book's currency; `microseconds` are since 1970. `is_strict` says that
-    the identity is claimed for every time at once, because the client sent none.
+    `documents` are the events as they are stored. `costs` are by part, in the cost book's currency; `microseconds` are
+    since 1970. `is_strict` says that the identity is claimed for every time at once, because the client sent none.
     """
 
     events: list[CanonicalEvent] = field(default_factory=list)
+    documents: list[bytes] = field(default_factory=list)
     types: list[KnownType] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     bodies: list[int] = field(default_factory=list)
@@ -99,8 +102,7 @@ def prepare_events(
     positions: dict[bytes, int] = {}
     received = microseconds(received_at)
     latest = microseconds(now + MAX_AHEAD)
-    match = book.match
-    cost_parts = book.cost_parts
+    in_force: dict[tuple[str, str], tuple[str, InForce | None]] = {}
     for index, event in enumerate(events):
         try:
             customer = customers.get(event.customer)
@@ -122,11 +124,13 @@ def prepare_events(
                 raise _time_error(instant)
             if kind.is_ai_call:
                 pools = read_pools(properties)
-                provider, model = call_model(properties)
-                found = match(provider=provider, model=model)
+                named = call_model(properties)
                 occurred_at = received_at if stated is None else stated
-                costs = cost_parts(found, pools, occurred_at) if found else None
-                series = _call_series(properties, kind, customer.id, found.provider if found else provider, model)
+                provider, charges = in_force.get(named) or _UNKNOWN
+                if charges is None or not charges.since <= occurred_at < charges.until:
+                    provider, charges = in_force[named] = _in_force(book, named, occurred_at)
+                costs = None if charges is None else charges.cost_parts(pools)
+                series = _call_series(properties, kind, customer.id, provider, named[1])
                 cost_state = _NO_RATE if costs is None else _COSTED
             else:
                 pools, costs, cost_state = {}, None, _NOT_APPLICABLE
@@ -142,7 +146,9 @@ def prepare_events(
         prepared.types.append(kind)
         # As event_key does, from the number that is here already.
         prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
-        prepared.bodies.append(body_digest(kind.code, None if stated is None else instant, properties))
+        document = encode_json(event)
+        prepared.documents.append(document)
+        prepared.bodies.append(body_digest(document))
         prepared.microseconds.append(instant)
         prepared.days.append(customer.day(instant))
         prepared.series.append(series)
@@ -156,15 +162,28 @@ def prepare_events(
     return Preparation(prepared, outcomes, repeats)
 
 
+def _in_force(book: CostBook, named: tuple[str, str], occurred_at: datetime) -> tuple[str, InForce | None]:
+    """The provider of a model that a client named, and what charges its calls at an instant, if the book has it."""
+    match = book.match(provider=named[0], model=named[1])
+    return (named[0], None) if match is None else (match.provider, book.in_force(match, occurred_at))
+
+
+def check_time(occurred_at: datetime, *, now: datetime) -> None:
+    """Raises EventError for a time that no event can have."""
+    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
+        raise _time_error(microseconds(occurred_at))
+
+
 def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
     """Provider and model of a call as its client names them; empty when it doesn't."""
-    provider = properties.get(PROVIDER) or properties.get("custom_llm_provider")
+    for key in PROVIDERS:
+        provider = properties.get(key)
+        if provider and isinstance(provider, str):
+            break
+    else:
+        provider = ""
     model = properties.get(MODEL)
-    return provider if type(provider) is str else _first_provider(properties), model if type(model) is str else ""
-
-
-def _first_provider(properties: Mapping[str, Any]) -> str:
-    return next((name for key in PROVIDERS if isinstance(name := properties.get(key), str) and name), "")
+    return provider, model if isinstance(model, str) else ""
 
 
 def _customer_error(customer: KnownCustomer | None, event: CanonicalEvent) -> EventError:

@@ -12,8 +12,8 @@ WAITING_CODES = frozenset({"unknown_customer", "archived_customer", "unknown_typ
 
 
 # Thousands are made in a request, and a dataclass takes several times as long to make.
-class EventResult(msgspec.Struct, frozen=True, gc=False):
-    """What became of one event; `code`, `field` and `message` say why it was rejected.
+class EventResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"event_id": "id"}):
+    """What became of one event; `code`, `field` and `message` say why it was rejected. As JSON: the native answer.
 
     *undone*: it was right, but another event of a request that is all or nothing was not.
     """
@@ -71,4 +71,4 @@ class IngestResult:
         )
 
     def _count(self, status: Status) -> int:
-        return sum(event.status == status for event in self.events)
+        return [event.status for event in self.events].count(status)

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="event",
             name="body",
-            field=models.BigIntegerField(
+            field=models.IntegerField(
                 help_text="Hash of the content as it was sent: the same id with another content is a conflict.",
                 null=True,
             ),

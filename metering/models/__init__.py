@@ -2,9 +2,14 @@
 
 from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
+from metering.models.customer_alias import CustomerAlias
 from metering.models.event import Event, EventBatch, EventIdentity, UnclaimedEvents
+from metering.models.event_correction import CorrectionRun, EventCorrection
 from metering.models.event_type import EventType
+from metering.models.ingestion_policy import IngestionPolicy
 from metering.models.meter import Meter
+from metering.models.model_alias import ModelAlias
+from metering.models.quarantine_run import QuarantineRun
 from metering.models.rejected_event import RejectedEvent
 from metering.models.series import Series
 from metering.models.timezone_change import TimezoneChange
@@ -15,14 +20,20 @@ from metering.models.usage_stats import UsageAmountDay, UsageStatDay, UsageStatD
 
 __all__ = [
     "ChangedUsage",
+    "CorrectionRun",
     "CostModel",
     "CostRate",
+    "CustomerAlias",
     "Event",
     "EventBatch",
+    "EventCorrection",
     "EventIdentity",
     "EventType",
     "IngestionChange",
+    "IngestionPolicy",
     "Meter",
+    "ModelAlias",
+    "QuarantineRun",
     "RejectedEvent",
     "Series",
     "TimezoneChange",

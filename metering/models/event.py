@@ -51,7 +51,7 @@ class Event(models.Model):
         EventBatch, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     position = models.IntegerField(help_text="In the batch, from 0.")
-    body = models.BigIntegerField(
+    body = models.IntegerField(
         null=True, help_text="Hash of the content as it was sent: the same id with another content is a conflict."
     )
     cost_state = models.SmallIntegerField(choices=CostState)

@@ -96,6 +96,7 @@ def _move_page(customer_id: int, events: QuerySet[Event]) -> tuple[int, UUID] | 
     moved = 0
     if wrong:
         with connection.cursor() as cursor:
+            run_statement("lock_events", {"key": [key for key, _, _ in wrong]})
             cursor.execute(_ALLOW, ["on"])
             ((moved,),) = run_statement(
                 "move_days",

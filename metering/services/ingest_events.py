@@ -168,6 +168,8 @@ def _result(
     rejections: Sequence[Rejection],
 ) -> tuple[IngestResult, list[Rejection]]:
     """The results in the order of the request, and everything that was refused in it."""
+    if not rejections and len(statuses) == statuses.count(Outcome.ACCEPTED):
+        return IngestResult(tuple([EventResult(event.event_id, "accepted") for event in events])), []
     refused = {rejection.index: rejection for rejection in rejections}
     results: list[EventResult] = []
     pairs = iter(zip(events, statuses, strict=True))

@@ -1,7 +1,9 @@
 """Counts statistics, single values and distinct texts anew from the events: for meters that came later than their
-usage, and for usage that moved to other days. Sums need none of this: every event brought them from the first on."""
+usage, and for usage that moved to other days or was voided. Sums need none of this: every event brought them from the
+first on, and takes them away when it is voided."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,6 +23,26 @@ DAYS_PER_STEP = 3
 ROWS_PER_STATEMENT = 5_000
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose usage is counted: of a customer, an event type, some series; each None for all."""
+
+    customer_id: int | None = None
+    event_type_id: int | None = None
+    series_ids: frozenset[int] | None = None
+
+    def series(self) -> QuerySet[Series, int]:
+        """The ids of the series."""
+        series = Series.objects.all()
+        if self.event_type_id is not None:
+            series = series.filter(event_type_id=self.event_type_id)
+        if self.customer_id is not None:
+            series = series.filter(customer_id=self.customer_id)
+        if self.series_ids is not None:
+            series = series.filter(pk__in=self.series_ids)
+        return series.values_list("pk", flat=True)
 
 
 def rebuild_usage(
@@ -94,19 +116,10 @@ def run_rebuild(*, rebuild_id: int, progress: Progress = lambda done, days: None
 def _days(rebuild: UsageRebuild) -> list[date]:
     """The days on which there is usage to be counted."""
     first = max(filter(None, (rebuild.since, rebuild.done_before)), default=date.min)
-    series = _series(rebuild)
+    series = Scope(rebuild.customer_id, rebuild.event_type_id).series()
     merged = UsageDay.objects.filter(series_id__in=series, day__gte=first)
     unmerged = UsageDelta.objects.filter(series_id__in=series, day__gte=first)
     return sorted({*merged.values_list("day", flat=True).distinct(), *unmerged.values_list("day", flat=True)})
-
-
-def _series(rebuild: UsageRebuild) -> QuerySet[Series, int]:
-    series = Series.objects.all()
-    if rebuild.event_type_id is not None:
-        series = series.filter(event_type_id=rebuild.event_type_id)
-    if rebuild.customer_id is not None:
-        series = series.filter(customer_id=rebuild.customer_id)
-    return series.values_list("pk", flat=True)
 
 
 def _steps(days: list[date]) -> Iterator[tuple[date, date, int]]:
@@ -120,9 +133,7 @@ def _steps(days: list[date]) -> Iterator[tuple[date, date, int]]:
         position += count
 
 
-def count_parameters(
-    needs: Mapping[int, Needs], *, customer_id: int | None, event_type_id: int | None, start: date, end: date
-) -> dict[str, Any]:
+def count_parameters(needs: Mapping[int, Needs], *, scope: Scope, start: date, end: date) -> dict[str, Any]:
     """What `counted_stats.sql` reads: the statistics of the local days [start, end) that meters need."""
     rows = [
         (event_type, name, "{" + ",".join(measures) + "}", name in each.kept)
@@ -135,8 +146,9 @@ def count_parameters(
         "need_property": [row[1] for row in rows],
         "need_measures": [row[2] for row in rows],
         "need_single": [row[3] for row in rows],
-        "customer_id": customer_id,
-        "event_type_id": event_type_id,
+        "customer_id": scope.customer_id,
+        "event_type_id": scope.event_type_id,
+        "series_ids": None if scope.series_ids is None else sorted(scope.series_ids),
         "start": start,
         "end": end,
         "first_key": first,
@@ -148,19 +160,34 @@ def count_parameters(
 def _rebuild_days(rebuild: UsageRebuild, start: date, end: date) -> None:
     # By itself, so that the statements after it see what a merger has just committed.
     run_statement("lock_stats", {})
-    needs = all_needs()
-    run_statement(
-        "rebuild_stats",
-        count_parameters(
-            needs, customer_id=rebuild.customer_id, event_type_id=rebuild.event_type_id, start=start, end=end
-        ),
-        parts=("counted_stats",),
-    )
-    _rebuild_uniques(rebuild, needs, start, end)
+    _count_days(Scope(rebuild.customer_id, rebuild.event_type_id), all_needs(), start, end)
     UsageRebuild.objects.filter(pk=rebuild.pk).update(done_before=end)
 
 
-def _rebuild_uniques(rebuild: UsageRebuild, needs: dict[int, Needs], start: date, end: date) -> None:
+def rebuild_series_days(*, series_days: Collection[tuple[int, date]]) -> None:
+    """Count anew what meters need beside sums of those series and days, in the caller's transaction; nothing for
+    series whose meters need only sums."""
+    needs = all_needs()
+    needing = set(
+        Series.objects.filter(pk__in={series for series, _ in series_days}, event_type_id__in=needs.keys()).values_list(
+            "pk", flat=True
+        )
+    )
+    touched = [(series, day) for series, day in series_days if series in needing]
+    if not touched:
+        return
+    run_statement("lock_stats", {})
+    for start, end, _ in _steps(sorted({day for _, day in touched})):
+        of_step = frozenset(series for series, day in touched if start <= day < end)
+        _count_days(Scope(series_ids=of_step), needs, start, end)
+
+
+def _count_days(scope: Scope, needs: dict[int, Needs], start: date, end: date) -> None:
+    run_statement("rebuild_stats", count_parameters(needs, scope=scope, start=start, end=end), parts=("counted_stats",))
+    _rebuild_uniques(scope, needs, start, end)
+
+
+def _rebuild_uniques(scope: Scope, needs: dict[int, Needs], start: date, end: date) -> None:
     """Bring the sets of texts to what the events have.
 
     Exact while events come in: the stored rows are read before the events, and only from merged usage, which nothing
@@ -168,12 +195,17 @@ def _rebuild_uniques(rebuild: UsageRebuild, needs: dict[int, Needs], start: date
     brings its own unmerged row, and finding its text here already changes no set.
     """
     stored = set(
-        UsageUniqueDay.objects.filter(series_id__in=_series(rebuild), day__gte=start, day__lt=end).values_list(
+        UsageUniqueDay.objects.filter(series_id__in=scope.series(), day__gte=start, day__lt=end).values_list(
             "series_id", "day", "property", "hash"
         )
     )
     found = unique_texts(
-        customer_id=rebuild.customer_id, event_type_id=rebuild.event_type_id, needs=needs, start=start, end=end
+        customer_id=scope.customer_id,
+        event_type_id=scope.event_type_id,
+        series_ids=scope.series_ids,
+        needs=needs,
+        start=start,
+        end=end,
     )
     for row in sorted(stored - found):
         UsageUniqueDay.objects.filter(pk=row).delete()

@@ -6,6 +6,8 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
+from django.db import transaction
+
 from metering.arrays import array_literal
 from metering.costbook.book import CostBook, current_book, forget_book
 from metering.database import run_statement
@@ -14,7 +16,7 @@ from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, POOLS
 from metering.models import Event, EventBatch
 from metering.models.event import CostState
-from metering.queries import UncostedModel, key_range, uncosted_models
+from metering.queries import UncostedModel, key_range, not_voided, uncosted_models
 
 EVENTS_PER_STATEMENT = 5_000
 
@@ -25,23 +27,31 @@ def recost_events(*, provider: str | None = None, model: str | None = None) -> i
     """Cost the calls without a rate by the cost book as it is now. Returns how many got a cost.
 
     `provider` and `model` limit it to calls whose dimensions say so. What still has no rate stays as it is. Each
-    call is costed by the rate in force when it happened, once, whatever runs beside this or cuts it off.
+    call is costed by the rate in force when it happened, once, whatever runs beside this or cuts it off. Voided ones
+    need no cost.
     """
     forget_book()
     book = current_book()
     costed = 0
     for uncosted in uncosted_models():
-        if provider in (None, uncosted.provider) and model in (None, uncosted.model):
+        if provider in (None, uncosted.provider) and model in (None, uncosted.model) and _may_be_known(uncosted, book):
             for events in _pages(uncosted):
                 costed += _cost(events, book)
     return costed
 
 
+def _may_be_known(uncosted: UncostedModel, book: CostBook) -> bool:
+    """Whether it is worth reading the events: not if both names are told here and the book knows no such model."""
+    if not uncosted.provider or not uncosted.model:
+        return True
+    return book.match(provider=uncosted.provider, model=uncosted.model) is not None
+
+
 def _pages(uncosted: UncostedModel) -> Iterator[list[Event]]:
     """The model's events without a cost, in pages by key."""
     first, last = key_range(uncosted.first_day, _after(uncosted.last_day))
-    events = Event.objects.filter(
-        key__lt=last, series_id__in=uncosted.series_ids, cost_state=CostState.NO_RATE
+    events = not_voided(
+        Event.objects.filter(key__lt=last, series_id__in=uncosted.series_ids, cost_state=CostState.NO_RATE)
     ).order_by("key")
     page = list(events.filter(key__gte=first)[:EVENTS_PER_STATEMENT])
     while page:
@@ -62,7 +72,9 @@ def _cost(events: Sequence[Event], book: CostBook) -> int:
         return 0
     keys = sorted(costs)
     columns = {f"{part}_cost": array_literal(costs[key].get(part) for key in keys) for part in COST_PARTS}
-    ((count,),) = run_statement("recost", {"key": array_literal(key.hex for key in keys), **columns})
+    with transaction.atomic():
+        run_statement("lock_events", {"key": keys})
+        ((count,),) = run_statement("recost", {"key": array_literal(key.hex for key in keys), **columns})
     return int(count)
 
 

@@ -12,7 +12,7 @@ from metering.event_texts import UniqueText, unique_texts
 from metering.measures import COST_COLUMNS, MEASURES
 from metering.models import Series, UsageStatDay, UsageStatDelta, UsageUniqueDay
 from metering.needs import Needs, all_needs
-from metering.services.rebuild_usage import count_parameters
+from metering.services.rebuild_usage import Scope, count_parameters
 
 COLUMNS = ("events", "uncosted_events", *MEASURES, *COST_COLUMNS)
 STAT_COLUMNS = ("count", "minimum", "maximum", "latest_at", "latest", "total", "weighted")
@@ -34,7 +34,7 @@ class UsageDifference:
 def recount_usage(*, customer: Customer | None = None, since: date | None = None) -> list[UsageDifference]:
     """Count all usage anew from the events and say where rollups and deltas together differ; [] if nowhere.
 
-    Changes nothing, and may run while usage comes in. `since` is a local day.
+    Voided events don't count. Changes nothing, and may run while usage comes in. `since` is a local day.
     """
     needs = all_needs()
     return [
@@ -65,8 +65,7 @@ def _stats_that_differ(
         "recount_stats",
         count_parameters(
             needs,
-            customer_id=None if customer is None else customer.pk,
-            event_type_id=None,
+            scope=Scope(None if customer is None else customer.pk),
             start=since or EARLIEST,
             end=LATEST,
         ),

@@ -1,6 +1,7 @@
--- Part of statements that count statistics anew: those of the events of some customers and event types (all: NULL) on the
--- local days [start, end), by series, day and property, and their single values where they are kept. The value of an
--- event is the sum of those of the property's measures that it carries; with none of them it has no value.
+-- Part of statements that count statistics anew: those of the events of some customers, event types and series (all:
+-- NULL) on the local days [start, end), by series, day and property, and their single values where they are kept. The
+-- value of an event is the sum of those of the property's measures that it carries; with none of them it has no value.
+-- Voided events don't count.
 needs AS (
     SELECT * FROM unnest(
         %(need_type)s::bigint[], %(need_property)s::text[], %(need_measures)s::text[], %(need_single)s::boolean[]
@@ -10,6 +11,7 @@ wanted AS (
     SELECT id, event_type_id FROM metering_series
     WHERE (%(customer_id)s::bigint IS NULL OR customer_id = %(customer_id)s::bigint)
         AND (%(event_type_id)s::bigint IS NULL OR event_type_id = %(event_type_id)s::bigint)
+        AND (%(series_ids)s::int[] IS NULL OR id = ANY (%(series_ids)s::int[]))
 ),
 measured AS (
     SELECT e.series_id, e.day, n.property, n.single, e.key, v.value,
@@ -31,6 +33,7 @@ measured AS (
     WHERE e.key >= %(first_key)s::uuid AND e.key < %(last_key)s::uuid
         AND e.day >= %(start)s::date AND e.day < %(end)s::date
         AND v.value IS NOT NULL
+        AND NOT EXISTS (SELECT FROM metering_eventcorrection c WHERE c.key = e.key)
 ),
 counted AS (
     SELECT

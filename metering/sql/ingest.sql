@@ -10,7 +10,7 @@ WITH current AS (
 ),
 sent AS (
     SELECT t.*, t.ordinality - 1 AS position FROM current CROSS JOIN unnest(
-        %(key)s::uuid[], %(body)s::bigint[], %(occurred_at)s::timestamptz[], %(day)s::date[], %(series_id)s::int[],
+        %(key)s::uuid[], %(body)s::int[], %(occurred_at)s::timestamptz[], %(day)s::date[], %(series_id)s::int[],
         %(cost_state)s::smallint[]<<arrays>>
         -- part: ingest_strict_arrays
     ) WITH ORDINALITY AS t (

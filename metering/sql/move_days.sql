@@ -1,6 +1,7 @@
 -- Moves events to other local days, and their sums with them: the days that they leave get them negative, the others get
 -- them positive, in the statement that changes the events. An event that is no longer on the day that was read is left
--- alone; one whose cost is filled in at this moment moves with that cost.
+-- alone; one whose cost is filled in at this moment moves with that cost. A voided one moves without sums: it has none.
+-- The events are locked before (lock_events), so that no voiding can be missed.
 WITH sent AS (
     SELECT * FROM unnest(%(key)s::uuid[], %(old_day)s::date[], %(new_day)s::date[]) AS t (key, old_day, new_day)
 ),
@@ -10,10 +11,13 @@ moved AS (
     WHERE e.key = sent.key AND e.day = sent.old_day
     RETURNING e.*, sent.old_day
 ),
+counting AS (
+    SELECT * FROM moved WHERE NOT EXISTS (SELECT FROM metering_eventcorrection c WHERE c.key = moved.key)
+),
 sides AS (
-    SELECT moved.*, old_day AS on_day, -1 AS sign FROM moved
+    SELECT counting.*, old_day AS on_day, -1 AS sign FROM counting
     UNION ALL
-    SELECT moved.*, day AS on_day, 1 AS sign FROM moved
+    SELECT counting.*, day AS on_day, 1 AS sign FROM counting
 ),
 deltas AS (
     INSERT INTO metering_usagedelta (

@@ -1,5 +1,5 @@
--- Fills in the cost of events that had no rate, and adds what that changes to their days. An event that was costed in
--- the meantime is left alone.
+-- Fills in the cost of events that had no rate, and adds what that changes to their days. An event that was costed or
+-- voided in the meantime is left alone; the events are locked before (lock_events), so that neither can be missed.
 WITH sent AS (
     SELECT * FROM unnest(
         %(key)s::uuid[],
@@ -27,6 +27,7 @@ costed AS (
         request_cost = sent.request_cost
     FROM sent
     WHERE e.key = sent.key AND e.cost_state = 2
+        AND NOT EXISTS (SELECT FROM metering_eventcorrection c WHERE c.key = e.key)
     RETURNING e.*
 ),
 deltas AS (

@@ -1,4 +1,4 @@
--- Every series and day whose stored sums differ from a recount of its events, in one snapshot.
+-- Every series and day whose stored sums differ from a recount of its events that are not voided, in one snapshot.
 WITH wanted AS (
     SELECT id FROM metering_series WHERE %(customer_id)s::bigint IS NULL OR customer_id = %(customer_id)s::bigint
 ),
@@ -45,8 +45,9 @@ counted AS (
         coalesce(sum(visible_output_cost), 0), coalesce(sum(reasoning_cost), 0),
         coalesce(sum(audio_output_cost), 0), coalesce(sum(request_cost), 0)
     ] AS sums
-    FROM metering_event
+    FROM metering_event e
     WHERE series_id IN (SELECT id FROM wanted) AND (%(since)s::date IS NULL OR day >= %(since)s::date)
+        AND NOT EXISTS (SELECT FROM metering_eventcorrection c WHERE c.key = e.key)
     GROUP BY series_id, day
 )
 SELECT series_id, day, stored.sums, counted.sums

@@ -46,6 +46,11 @@ def frozen_input(*, period: BillingPeriod) -> PeriodInput:
     return msgspec.json.decode(zstandard.decompress(period.frozen_input), type=PeriodInput)
 
 
+def late_input(*, period: BillingPeriod) -> PeriodInput:
+    """What a frozen period was rated from, with the usage of its days as it is now."""
+    return replace(frozen_input(period=period), series_days=period_input(period=period).series_days)
+
+
 def rate_frozen_period(*, period: BillingPeriod) -> RatedPeriod:
     """A frozen period rated again from what it was rated from: the same bytes, or the engine has changed."""
     return rate_period(frozen_input(period=period))
@@ -73,12 +78,11 @@ def _notice(period_id: int, now: datetime) -> None:
     period = BillingPeriod.objects.select_related("subscription__customer", "subscription__plan_version").get(
         pk=period_id
     )
-    current, frozen = period_input(period=period), frozen_input(period=period)
     # Only usage counts here: a discount that was added later is no late usage.
-    if current.series_days == frozen.series_days:
+    late, frozen = late_input(period=period), frozen_input(period=period)
+    if late.series_days == frozen.series_days:
         LateUsage.objects.filter(period=period).delete()
         return
-    late = replace(frozen, series_days=current.series_days)
     digest = input_digest(late)
     known = LateUsage.objects.filter(period=period).first()
     if known is not None and known.input_digest == digest:
@@ -90,7 +94,7 @@ def _notice(period_id: int, now: datetime) -> None:
             "input_digest": digest,
             "events": _events(late) - _events(frozen),
             "amount": _amount(after) - _amount(before),
-            "cost": _cost(after) - _cost(before),
+            "cost": cost_of(after) - cost_of(before),
             "noticed_at": now,
             "dismissed_at": None,
             "dismissed_reason": "",
@@ -106,6 +110,8 @@ def _amount(rated: RatedPeriod) -> Decimal:
     return sum((line.amount for line in rated.lines), Decimal(0))
 
 
-def _cost(rated: RatedPeriod) -> Decimal:
+@use_money_context()
+def cost_of(rated: RatedPeriod) -> Decimal:
+    """What the usage of a rated period cost, billed or not."""
     billed = sum((line.cost for line in rated.lines), Decimal(0))
     return billed + sum((part.cost for part in rated.unbilled_cost), Decimal(0))

@@ -14,7 +14,7 @@ from django.urls import reverse
 from customers.models import ApiKey, Customer
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.credits import grant_credits
-from metering.models import Event, RejectedEvent, UsageImport
+from metering.models import CostModel, Event, ModelAlias, RejectedEvent, UsageImport
 from pricing.engine.example import parse_example
 from pricing.examples import add_example
 from pricing.models import AddOn, Commitment, Discount, PlanVersion, Promotion, Subscription, SubscriptionPrice
@@ -47,6 +47,7 @@ def address(model, name, *args):
 def full_office(office):
     """The company with a row for every model that the back office shows."""
     make_api_key()
+    ModelAlias.objects.create(pattern="my-alpha", cost_model=CostModel.objects.get(name="alpha"))
     subscription = Subscription.objects.get(customer=office.north)
     Discount.objects.create(subscription=subscription, name="Welcome", percent=10)
     Promotion.objects.create(code="HELLO", name="Hello", percent=5)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from metering.ingest.canonical import CanonicalEvent
 from metering.models import Event, EventIdentity, Series, UsageDelta
 from metering.queries import usage_rows
+from metering.services.claim_identities import claim_identities
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import ensure_event_partitions, forget_partitions, prepare_partitions
@@ -106,6 +107,7 @@ def test_overlapping_retries_from_several_writers_count_once(acme, months):
     accepted = sum(in_threads(*(writer(seed) for seed in range(4)), merger, merger))
     accepted += ingest(events).accepted
 
+    assert claim_identities() == 0
     assert accepted == 600 == Event.objects.count() == EventIdentity.objects.count()
     assert Series.objects.count() == 5
     assert recount_usage() == []
@@ -162,6 +164,7 @@ def test_killed_connections_lose_and_double_nothing(acme, months):
     in_threads(writers, merger, killer)
 
     assert kills > 0
+    assert claim_identities() == 0
     assert Event.objects.count() == 400 == EventIdentity.objects.count()
     assert recount_usage() == []
     merge_usage()

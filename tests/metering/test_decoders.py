@@ -213,3 +213,27 @@ def test_an_extension_attribute_does_not_become_the_customer_of_a_rejected_event
     event = {"specversion": "0.3", "id": "1", "source": "s", "type": "t", "subject": "acme", "customer": "other"}
     (rejection,) = openmeter.decode(json.dumps(event).encode()).rejections
     assert (rejection.customer, rejection.payload["customer"]) == ("acme", "acme")
+
+
+def test_data_may_be_json_in_a_text():
+    sent = {**CLOUD, "data": '{"tokens": 0.1, "prompt": "secret"}'}
+    assert only(openmeter.decode(body(sent))).properties == {"tokens": Decimal("0.1")}
+    for text in ("[1]", "5", "[" * 100_000, "{"):
+        assert refused(openmeter.decode(body({**CLOUD, "data": text}))).code == "invalid_data"
+    kept = refused(openmeter.decode(body({**sent, "subject": None}))).payload
+    assert kept["properties"] == {"tokens": Decimal("0.1")}
+
+
+def test_a_call_carries_the_id_of_the_providers_response():
+    named = only(native.decode(body({**NATIVE, "properties": {"response_id": "chatcmpl-1"}})))
+    assert named.call_id == "chatcmpl-1"
+    assert only(native.decode(encode_json(named))) == named
+    assert only(native.decode(encode_json(named.document()))) == named
+    assert (
+        only(openmeter.decode(body({**CLOUD, "id": "chatcmpl-1", "source": "litellm-proxy"}))).call_id == "chatcmpl-1"
+    )
+    assert only(openmeter.decode(body({**CLOUD, "data": {"response_id": "r-1"}}))).call_id == "r-1"
+    for nothing in ("x" * 201, 5, ["a"], None, "a\0b"):
+        event = only(native.decode(body({**NATIVE, "properties": {"response_id": nothing}})))
+        assert event.call_id == ""
+        assert b"call_id" not in encode_json(event)

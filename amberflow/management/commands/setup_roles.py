@@ -12,6 +12,7 @@ OWN_APPS = ("customers", "metering", "pricing", "rating", "invoicing")
 SUPPORT_HIDDEN_MODELS = (
     "costmodel",
     "costrate",
+    "modelalias",
     "exchangerate",
     "unbilledcost",
     "unpricedusage",

@@ -211,7 +211,7 @@ def _is_refused(event: EventResult) -> bool:
 
 
 def _details(event: EventResult) -> dict[str, list[str]]:
-    if event.status == "duplicate" or event.code == "id_conflict":
+    if event.is_known:
         return {"transaction_id": [_ALREADY_THERE]}
     field = _FIELDS.get(event.field, event.field) or "event"
     if event.code.startswith("missing_"):

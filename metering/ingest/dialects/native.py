@@ -4,6 +4,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from metering.ingest.canonical import (
     SOURCE_LENGTH,
     TYPE_LENGTH,
@@ -13,6 +15,8 @@ from metering.ingest.canonical import (
     Rejection,
     check_text,
     decode_json,
+    exact_number,
+    plain_text,
     read_call_id,
     read_properties,
     read_text,
@@ -23,7 +27,7 @@ from metering.ingest.canonical import (
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import schemas
 from metering.ingest.redact import redact
-from metering.ingest.results import EventResult, IngestResult
+from metering.ingest.results import IngestResult
 
 DEFAULT_SOURCE = "native"
 # The property by which clients of dialects without a place for it name the provider's response.
@@ -47,21 +51,59 @@ class NativeDialect(Dialect):
                 "accepted": result.accepted,
                 "duplicates": result.duplicates,
                 "rejected": result.rejected,
-                "events": [_event_answer(event) for event in result.events],
+                "events": result.events,
             }
         )
 
 
-def _event_answer(event: EventResult) -> dict[str, str]:
-    answer = {"id": event.event_id, "status": event.status}
-    if event.status == "rejected":
-        answer |= {"code": event.code, "field": event.field, "message": event.message}
-    return answer
+class _Item(msgspec.Struct, gc=False):
+    """An event as nearly all are sent; whatever is otherwise is read without it, and slower."""
+
+    id: str | int
+    customer: str | int
+    type: str
+    time: str | None = None
+    source: str | None = None
+    properties: dict[str, Any] | None = None
+    call_id: str | None = None
+
+
+class _Wrapper(msgspec.Struct, gc=False):
+    events: list[_Item]
+
+
+_plain_decoder = msgspec.json.Decoder(list[_Item] | _Wrapper, float_hook=exact_number)
 
 
 def decode(body: bytes) -> DecodedBatch:
     """The events of a request, and a rejection for each that can't be read. Raises BodyError."""
+    events = _decode_plain(body)
+    if events is not None:
+        return DecodedBatch(events)
     return decode_items(split_batch(decode_json(body), wrapper="events"))
+
+
+def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
+    """The events of a batch in which nothing is unusual; None if anything is, and then `decode_items` says what."""
+    try:
+        items = _plain_decoder.decode(body)
+        if isinstance(items, _Wrapper):
+            items = items.events
+        return [
+            CanonicalEvent(
+                DEFAULT_SOURCE if item.source is None else check_text(item.source, "source", max_length=SOURCE_LENGTH),
+                plain_text(item.id, "id"),
+                plain_text(item.customer, "customer"),
+                plain_text(item.type, "type", max_length=TYPE_LENGTH),
+                read_time(item.time, "time"),
+                redact(properties),
+                read_call_id(item.call_id or properties.get(RESPONSE_ID)),
+            )
+            for item in items
+            for properties in (item.properties or {},)
+        ]
+    except (msgspec.MsgspecError, EventError, ValueError, RecursionError):
+        return None
 
 
 def decode_items(items: Iterable[Any]) -> DecodedBatch:

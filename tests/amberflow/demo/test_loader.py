@@ -17,6 +17,7 @@ from customers.models import Customer
 from customers.services.api_keys import find_api_key
 from invoicing.models import Invoice, InvoiceStatus
 from metering.models import EventIdentity, RejectedEvent, UsageDelta
+from metering.services.claim_identities import claim_identities
 from pricing.models import PlanVersion
 from rating.models import BillingPeriod, RatedLine, UnpricedUsage
 
@@ -51,6 +52,7 @@ def test_the_short_company_is_loaded_whole_and_only_once(tmp_path: Path) -> None
     sent = list(generate_events(company, 7))
     assert Customer.objects.count() == len(company.customers) == 12
     assert PlanVersion.objects.filter(status="published").count() == 7
+    claim_identities()
     assert EventIdentity.objects.count() == len(sent) - 5
     assert (
         sorted(RejectedEvent.objects.values_list("code", flat=True))

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0003_billing_scope"),
+        ("customers", "0004_correct_scope_and_first_sight"),
     ]
 
     operations = [

@@ -1,0 +1,3 @@
+DROP TRIGGER metering_correctionrun_append_only ON metering_correctionrun;
+DROP FUNCTION metering_correctionrun_guard();
+DROP TRIGGER metering_eventcorrection_append_only ON metering_eventcorrection;
