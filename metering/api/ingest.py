@@ -83,7 +83,8 @@ def ingest_view(dialects: Sequence[Dialect], *, reads: type[APIView] | None = No
         return self.ingest(request, captures)
 
     others = ", ".join(each.label for each in dialects[:-1])
-    description = {"description": f"{shown.schema['description']}\n\nUnderstood here too: {others}."} if others else {}
+    told = shown.schema.get("description", "")
+    description = {"description": f"{told}\n\nUnderstood here too: {others}."} if others and told else {}
     schema = {"operation_id": f"send_{shown.name}", **shown.schema, **description, "exclude": not is_documented}
     own: dict[str, Any] = {"dialects": tuple(dialects), "post": extend_schema(**schema)(post)}
     if reads is not None:
