@@ -5,12 +5,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-<<<<<<<< HEAD:customers/migrations/0006_stripe_customer_unique.py
         ("customers", "0005_rate_limits"),
-========
-        ("customers", "0004_correct_scope_and_first_sight"),
->>>>>>>> dialects2:customers/migrations/0005_stripe_customer_unique.py
-    ]
+=    ]
 
     operations = [
         migrations.AddConstraint(

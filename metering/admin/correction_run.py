@@ -22,6 +22,7 @@ from amberflow.admin_base import (
     quantity,
     render_page,
 )
+from amberflow.formats import days_text
 from amberflow.lib.errors import DomainError
 from metering.admin.who import made_by
 from metering.corrections.effect import CorrectionEffect
@@ -107,7 +108,7 @@ class BackfillForm(WindowFields, ReasonedForm):
     field_order = ["events", "file", "customer", "event_type", "start", "end", "filter", "reason"]
     events = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "af-tall af-mono"}),
         help_text="One event a line, in the native JSON format, each with its time.",
     )
     file = forms.FileField(required=False, help_text="Or a file of such lines. Larger ones: manage.py correct_usage.")
@@ -157,7 +158,8 @@ class BackfillForm(WindowFields, ReasonedForm):
 class ReplaceForm(ReasonedForm):
     field_order = ["properties", "id", "time", "reason"]
     properties = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}), help_text="All properties of the new event."
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "af-tall af-mono"}),
+        help_text="All properties of the new event.",
     )
     id = forms.CharField(label="Id of the new event", max_length=200, required=False)
     time = forms.CharField(max_length=40, required=False, help_text="Empty: the time of the replaced event.")
@@ -261,7 +263,14 @@ def effect_panel(request: HttpRequest, effect: CorrectionEffect) -> Panel:
         "admin/metering/correctionrun/effect.html",
         {
             "effect": effect,
-            "periods": [(each, period_text(each)) for each in effect.periods],
+            "periods": [
+                {
+                    "effect": each,
+                    "text": period_text(each),
+                    "days": days_text(each.before.start, each.before.end),
+                }
+                for each in effect.periods
+            ],
             "currency": settings.COST_CURRENCY,
             "sees_cost": request.user.has_perm("invoicing.view_cost"),
         },
@@ -299,7 +308,7 @@ class CorrectionRunAdmin(ReadOnlyAdmin):
     list_select_related = ["customer"]
     search_fields = ["reason__icontains", "made_by__icontains"]
     search_help_text = "Part of the reason, or of who did it"
-    fields = ["made_by", "made_at", "finished_at", "event_type", "filter"]
+    fields = ["made_at", "finished_at"]
     list_before_template = "admin/metering/correctionrun/start.html"
 
     def get_urls(self) -> list[URLPattern]:

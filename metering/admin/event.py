@@ -33,7 +33,7 @@ from customers.models import Customer
 from metering.admin.correction_run import CORRECT, correction_of, done_text, effect_panel, replaced_event
 from metering.admin.who import made_by
 from metering.measures import COST_PARTS, INPUT_POOLS, OUTPUT_POOLS, POOLS, VALUES
-from metering.models import Event
+from metering.models import Event, EventCorrection
 from metering.models.event import CostState
 from metering.queries import event_payload, key_range, with_voided
 from metering.services.correct_events import void_events
@@ -177,7 +177,9 @@ class EventAdmin(ReadOnlyAdmin):
         return redirect("admin:replace_event", object_id)
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm(CORRECT)
+        """Whether events may be corrected; one that doesn't count any more can't."""
+        is_voided = object_id is not None and EventCorrection.objects.filter(pk=object_id).exists()
+        return not is_voided and request.user.has_perm(CORRECT)
 
     @display(description="Came by")
     def batch_source(self, event: Event) -> str:

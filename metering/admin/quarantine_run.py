@@ -22,7 +22,7 @@ class QuarantineRunAdmin(ReadOnlyAdmin):
     list_filter = [("kind", ChoicesDropdownFilter)]
     search_fields = ["description__icontains", "made_by__icontains"]
     search_help_text = "Part of what was done, or of who did it"
-    fields = ["made_by", "made_at", "finished_at"]
+    fields = ["made_at", "finished_at"]
 
     @display(description="Run", ordering="pk")
     def title(self, run: QuarantineRun) -> str:

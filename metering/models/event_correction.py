@@ -56,6 +56,7 @@ class CorrectionRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = "correction"
         constraints = [
             choices_constraint("kind", CorrectionRunKind, name="metering_correctionrun_kind"),
             choices_constraint("state", CorrectionRunState, name="metering_correctionrun_state"),

@@ -34,6 +34,8 @@ class QuarantineRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = "fix of rejected events"
+        verbose_name_plural = "fixes of rejected events"
         constraints = [choices_constraint("kind", QuarantineRunKind, name="metering_quarantinerun_kind")]
         indexes = [
             models.Index(fields=["id"], condition=models.Q(finished_at=None), name="metering_quarantinerun_open"),
