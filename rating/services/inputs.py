@@ -3,10 +3,12 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
+from itertools import starmap
 
 import msgspec
 from django.conf import settings
 from django.db.models import Q
+from msgspec.structs import astuple
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import ZERO
@@ -20,7 +22,6 @@ from pricing.price_book import PriceBook
 from pricing.terms import TermCommitment, TermPrice, Terms, terms_of
 from rating.engine.inputs import (
     Commitment,
-    Dimensions,
     MeterSpec,
     OpeningLevel,
     PeriodInput,
@@ -143,7 +144,7 @@ def _build(subscription: Subscription, period: Period, timezone: str, book: Pric
             OpeningLevel(
                 series=level.series,
                 event_type=level.event_type,
-                dims=tuple(sorted(level.dims.items())),
+                dims=level.dims,
                 stat=level.property,
                 level=level.level,
             )
@@ -195,16 +196,6 @@ def _commitment(subscription: Subscription, promise: TermCommitment, period: Per
 
 
 def _series_days(customer_id: int, period: Period) -> tuple[SeriesDay, ...]:
-    # Days of a series stand together and share their dimensions.
-    dims: Dimensions = ()
-    of_series = None
-    found = []
-    for row in usage_rows(customer_id=customer_id, start=period.start, end=period.end):
-        if row.series != of_series:
-            of_series, dims = row.series, tuple(sorted(row.dims.items()))
-        day = (row.series, row.event_type, dims, row.day, row.events, row.quantities, row.costs, row.uncosted_events)
-        if row.stats or row.uniques:
-            found.append(SeriesDay(*day, row.stats, row.uniques))
-        else:
-            found.append(SeriesDay(*day))
-    return tuple(found)
+    rows = usage_rows(customer_id=customer_id, start=period.start, end=period.end)
+    # A row has the first fields of a series-day in the same order. No loop, as there are thousands.
+    return tuple(starmap(SeriesDay, map(astuple, rows)))
