@@ -18,7 +18,7 @@ from metering.ingest.identity import key_bound
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
 from metering.models import Event, EventBatch, Series, TimezoneChange, UsageRebuild
-from metering.needs import needing_meters
+from metering.needs import KeptTypes, kept_types
 from metering.usage_stat import UsageStat
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -79,12 +79,15 @@ class UncostedModel:
     series_ids: tuple[int, ...]
 
 
-def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
-    """The customer's usage of the local days [start, end), by series and day in that order; complete at any moment."""
-    keeps = _keeps_stats(customer_id)
+def usage_rows(*, customer_id: int, start: date, end: date, kept: KeptTypes | None = None) -> list[UsageRow]:
+    """The customer's usage of the local days [start, end), by series and day in that order; complete at any moment.
+
+    `kept` spares asking what is kept beside sums, when many customers' usage is read.
+    """
+    kept = kept or kept_types()
     for _ in range(MOST_READINGS):
         rows = _sums(customer_id, start, end)
-        if not keeps:
+        if not any(row.event_type in kept.stats for row in rows):
             return rows
         events, stats, uniques = _stats(customer_id, start, end)
         # Two statements see two moments: equal counts say that no event came between them. Where events never
@@ -97,8 +100,13 @@ def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
     return rows
 
 
-def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
-    """With what level each series enters a local day, for meters that carry it over; those at 0 are left out."""
+def opening_levels(*, customer_id: int, before: date, kept: KeptTypes | None = None) -> list[UsageLevel]:
+    """With what level each series enters a local day, for meters that carry it over; those at 0 are left out.
+
+    `kept` as for `usage_rows`.
+    """
+    if not (kept or kept_types()).levels:
+        return []
     rows = run_statement("opening_levels", {"customer_id": customer_id, "before": before})
     return [
         UsageLevel(series, event_type, _pairs(dimensions), name, level)
@@ -114,11 +122,6 @@ def is_unsettled(*, customer_id: int) -> bool:
         Q(event_type_id__in=types) | Q(event_type_id=None),
     )
     return TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists() or open_rebuilds.exists()
-
-
-def _keeps_stats(customer_id: int) -> bool:
-    types = needing_meters().values("event_type_id")
-    return Series.objects.filter(customer_id=customer_id, event_type_id__in=types).exists()
 
 
 SeriesDays = dict[tuple[int, date], dict[str, Any]]
