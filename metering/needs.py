@@ -27,9 +27,26 @@ class Needs:
 NOTHING = Needs()
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTypes:
+    """The codes of the event types of which more than sums is kept, and of those whose level is carried over."""
+
+    stats: frozenset[str]
+    levels: frozenset[str]
+
+
 def needing_meters() -> QuerySet[Meter]:
     """The meters for which sums are not enough."""
     return Meter.objects.filter(~Q(aggregation__in=(Aggregation.SUM, Aggregation.COUNT)) | Q(keep_amounts=True))
+
+
+def kept_types() -> KeptTypes:
+    """Of which event types meters need more than sums. One query."""
+    found = list(needing_meters().values_list("event_type__code", "carries_over"))
+    return KeptTypes(
+        stats=frozenset(code for code, _ in found),
+        levels=frozenset(code for code, carries_over in found if carries_over),
+    )
 
 
 def all_needs() -> dict[int, Needs]:

@@ -19,8 +19,14 @@ from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
 from metering.ingest.write import unpack
 from metering.measures import COST_PARTS, MEASURES
 from metering.models import CorrectionRun, Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
-from metering.needs import needing_meters
+from metering.needs import KeptTypes, kept_types
 from metering.usage_stat import UsageStat
+
+Dimensions = tuple[tuple[str, str], ...]
+# What usage_rows.sql makes of the days of a series: how many days after the first one asked for, then the fields of a
+# UsageRow from `events` to `uncosted_events`. Numbers become decimals without being anything else before.
+_Day = tuple[int, int, dict[str, Decimal], dict[str, Decimal], int]
+_DAYS = msgspec.json.Decoder(list[_Day])
 
 # No zone's local day is further than this from the UTC day of the same date.
 ZONE_MARGIN = timedelta(days=1)
@@ -35,7 +41,7 @@ class UsageLevel:
 
     series: int
     event_type: str
-    dims: Mapping[str, str]
+    dims: Dimensions
     property: str
     level: Decimal
 
@@ -44,14 +50,14 @@ class UsageLevel:
 class UsageRow(msgspec.Struct, gc=False):
     """What a series used on one local day of its customer, and what that cost in the cost book's currency.
 
-    `quantities` by measure and `costs` by part hold only what is not zero. `uncosted_events` have no cost yet. `stats`
-    are by property, `uniques` the hashes (hex) of a property's distinct texts, in order; both only for meters that
-    need them.
+    `dims` are the series' dimensions with their values, in order. `quantities` by measure and `costs` by part hold only
+    what is not zero. `uncosted_events` have no cost yet. `stats` are by property, `uniques` the hashes (hex) of a
+    property's distinct texts, in order; both only for meters that need them.
     """
 
     series: int
     event_type: str
-    dims: Mapping[str, str]
+    dims: Dimensions
     day: date
     events: int
     quantities: Mapping[str, Decimal]
@@ -75,12 +81,15 @@ class UncostedModel:
     series_ids: tuple[int, ...]
 
 
-def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
-    """The customer's usage of the local days [start, end), by series and day in that order; complete at any moment."""
-    keeps = _keeps_stats(customer_id)
+def usage_rows(*, customer_id: int, start: date, end: date, kept: KeptTypes | None = None) -> list[UsageRow]:
+    """The customer's usage of the local days [start, end), by series and day in that order; complete at any moment.
+
+    `kept` spares asking what is kept beside sums, when many customers' usage is read.
+    """
+    kept = kept or kept_types()
     for _ in range(MOST_READINGS):
         rows = _sums(customer_id, start, end)
-        if not keeps:
+        if not any(row.event_type in kept.stats for row in rows):
             return rows
         events, stats, uniques = _stats(customer_id, start, end)
         # Two statements see two moments: equal counts say that no event came between them. Where events never
@@ -93,11 +102,16 @@ def usage_rows(*, customer_id: int, start: date, end: date) -> list[UsageRow]:
     return rows
 
 
-def opening_levels(*, customer_id: int, before: date) -> list[UsageLevel]:
-    """With what level each series enters a local day, for meters that carry it over; those at 0 are left out."""
+def opening_levels(*, customer_id: int, before: date, kept: KeptTypes | None = None) -> list[UsageLevel]:
+    """With what level each series enters a local day, for meters that carry it over; those at 0 are left out.
+
+    `kept` as for `usage_rows`.
+    """
+    if not (kept or kept_types()).levels:
+        return []
     rows = run_statement("opening_levels", {"customer_id": customer_id, "before": before})
     return [
-        UsageLevel(series, event_type, json.loads(dimensions), name, level)
+        UsageLevel(series, event_type, _pairs(dimensions), name, level)
         for series, event_type, dimensions, name, level in rows
     ]
 
@@ -116,11 +130,6 @@ def is_unsettled(*, customer_id: int, before: date) -> bool:
         or run_statement("has_unclaimed", {"before": key_range(before, before)[1]})[0][0]
         or CorrectionRun.objects.exclude(state=CorrectionRun.State.DONE).filter(customer_id=customer_id).exists()
     )
-
-
-def _keeps_stats(customer_id: int) -> bool:
-    types = needing_meters().values("event_type_id")
-    return Series.objects.filter(customer_id=customer_id, event_type_id__in=types).exists()
 
 
 SeriesDays = dict[tuple[int, date], dict[str, Any]]
@@ -151,28 +160,21 @@ def _stats(customer_id: int, start: date, end: date) -> tuple[int, SeriesDays, S
 
 
 def _sums(customer_id: int, start: date, end: date) -> list[UsageRow]:
-    day_of: dict[str, date] = {}
+    # Rows share these: a thing that is compared with itself is compared in no time.
+    day_of = [start + timedelta(days=n) for n in range((end - start).days)]
     rows: list[UsageRow] = []
     found = run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end})
     for series, event_type, dimensions, text in found:
-        day_texts, events, uncosted, *sums = zip(*(row[1:-1].split(",") for row in text.split(";")), strict=True)
-        for day_text in day_texts:
-            if day_text not in day_of:
-                day_of[day_text] = date.fromisoformat(day_text)
-        of_series = map(
-            UsageRow,
-            repeat(series),
-            repeat(event_type),
-            repeat(json.loads(dimensions)),
-            map(day_of.__getitem__, day_texts),
-            map(int, events),
-            _by_day(MEASURES, sums[: len(MEASURES)]),
-            _by_day(COST_PARTS, sums[len(MEASURES) :]),
-            map(int, uncosted),
-        )
-        rows += of_series if len(set(day_texts)) == len(day_texts) else _merged(of_series)
+        numbers, *columns = zip(*_DAYS.decode(text), strict=True)
+        days = map(day_of.__getitem__, numbers)
+        of_series = map(UsageRow, repeat(series), repeat(event_type), repeat(_pairs(dimensions)), days, *columns)
+        rows += of_series if len(set(numbers)) == len(numbers) else _merged(of_series)
     # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
     return [row for row in rows if row.events or row.quantities or row.costs]
+
+
+def _pairs(dimensions: str) -> Dimensions:
+    return tuple(sorted(json.loads(dimensions).items()))
 
 
 def _merged(rows: Iterable[UsageRow]) -> list[UsageRow]:
@@ -184,23 +186,6 @@ def _merged(rows: Iterable[UsageRow]) -> list[UsageRow]:
         else:
             merged.append(row)
     return merged
-
-
-def _by_day(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[dict[str, Decimal]]:
-    """The amounts of each day by name, without those that are empty, from one column of texts per name."""
-    used = [(name, column) for name, column in zip(names, columns, strict=True) if any(column)]
-    if not used:
-        return [{} for _ in columns[0]]
-    some = [name for name, _ in used]
-    if all(map(all, (column for _, column in used))):
-        return [
-            dict(zip(some, amounts, strict=True))
-            for amounts in zip(*(map(Decimal, column) for _, column in used), strict=True)
-        ]
-    return [
-        {name: Decimal(amount) for name, amount in zip(some, amounts, strict=True) if amount}
-        for amounts in zip(*(column for _, column in used), strict=True)
-    ]
 
 
 @use_money_context()

@@ -1,11 +1,9 @@
 """Discount rows as the engine computes with them, and the days that they are for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
-
-from django.db.models import Q
 
 from pricing.cycles import end_of_periods
 from pricing.engine.discounts import Discount as EngineDiscount
@@ -20,20 +18,13 @@ PlanDays = tuple[int, date, date | None]
 MONEY_KINDS = (DiscountTerms.Kind.AMOUNT, DiscountTerms.Kind.PRICE, DiscountTerms.Kind.GRADUATED_PERCENT)
 
 
-def discounts_of(
-    subscription: Subscription, plan_days: Sequence[PlanDays], start: date, end: date
+def engine_discounts(
+    rows: Iterable[Discount], subscription: Subscription, plan_days: Sequence[PlanDays], start: date, end: date
 ) -> tuple[EngineDiscount, ...]:
-    """The subscription's discounts, its customer's and its plans', that touch the days [start, end).
+    """Of these discounts of the subscription, its customer and plans, those that touch the days [start, end).
 
     One whose money is in another currency is not for this subscription.
     """
-    if subscription.pk is None:
-        return ()
-    rows = Discount.objects.filter(
-        Q(subscription=subscription)
-        | Q(customer_id=subscription.customer_id)
-        | Q(plan_id__in={plan_id for plan_id, _starts, _ends in plan_days})
-    ).order_by("pk")
     currency = subscription.plan_version.currency
     found = []
     for row in rows:

@@ -12,13 +12,14 @@ from typing import Any
 
 from amberflow.lib.money import ONE
 from metering.models import Meter
-from pricing.discounts import discounts_of
+from pricing.discounts import engine_discounts
 from pricing.engine.commitments import Due, due_of
 from pricing.engine.discounts import Discount as EngineDiscount
 from pricing.engine.document import parse_price
 from pricing.engine.price import Price as EnginePrice
-from pricing.models import Commitment, PlanVersion, Price, Subscription, SubscriptionPrice
+from pricing.models import Commitment, PlanChange, PlanVersion, Price, Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
+from pricing.term_rows import TermRows, read_term_rows
 
 # Add-ons and one-off charges come after the plan's prices, whose sort_order is a small integer.
 ADD_ON_ORDER = 100_000
@@ -110,24 +111,28 @@ def terms_of(
     end: date,
     versions: Sequence[DatedVersion] | None = None,
     book: PriceBook | None = None,
+    rows: TermRows | None = None,
 ) -> Terms:
     """What holds on the days [start, end). `versions` instead of the subscription's own ask “what if”.
 
     A one-time fee is there only in the window in which it falls due, on that one day. `book` shares what was read
-    between many subscriptions of one run.
+    between many subscriptions of one run; `rows` are the subscription's own, when those of many were read at once.
     """
     book = book or PriceBook()
-    versions = versions_of(subscription) if versions is None else versions
+    if rows is None:
+        could_be_on = {dated.version.plan_id for dated in versions or ()}
+        rows = read_term_rows([subscription], plan_ids=could_be_on)[subscription.pk]
+    versions = dated_versions(subscription, rows.plan_changes) if versions is None else versions
     prices = [
         cut
-        for price in dated_prices(subscription=subscription, versions=versions, book=book)
+        for price in dated_prices(subscription=subscription, versions=versions, negotiated=rows.negotiated, book=book)
         if (cut := _cut(price, start, end)) is not None
     ]
     return Terms(
         currency=subscription.plan_version.currency,
         prices=tuple(sorted(prices, key=lambda price: (price.sort_order, price.key, price.starts or start))),
-        discounts=discounts_of(subscription, plan_days(versions), start, end),
-        commitments=_commitments(subscription, start, end),
+        discounts=engine_discounts(rows.discounts, subscription, plan_days(versions), start, end),
+        commitments=_commitments(subscription, rows.commitments, start, end),
         trial_ends=subscription.trial_ends_on,
     )
 
@@ -166,11 +171,14 @@ def prices_of_version(
 
 def versions_of(subscription: Subscription) -> tuple[DatedVersion, ...]:
     """The plan versions of a subscription one after the other, from its start without an end."""
-    changes = (
-        []
-        if subscription.pk is None
-        else list(subscription.plan_changes.select_related("plan_version__plan").order_by("starts_on"))
-    )
+    if subscription.pk is None:
+        return dated_versions(subscription, ())
+    changes = subscription.plan_changes.select_related("plan_version__plan").order_by("starts_on")
+    return dated_versions(subscription, list(changes))
+
+
+def dated_versions(subscription: Subscription, changes: Sequence[PlanChange]) -> tuple[DatedVersion, ...]:
+    """`versions_of`, from the subscription's plan changes in order of their days."""
     if not changes:
         return (DatedVersion(subscription.plan_version, subscription.starts_on),)
     starts = [subscription.starts_on, *(change.starts_on for change in changes[1:])]
@@ -189,30 +197,30 @@ def with_change(versions: Sequence[DatedVersion], version: PlanVersion, on: date
     return (*kept, DatedVersion(version, on))
 
 
-def version_on(subscription: Subscription, on: date) -> PlanVersion:
-    """The plan version in force on a day; before the start the first one."""
-    versions = versions_of(subscription)
+def version_on(subscription: Subscription, on: date, versions: Sequence[DatedVersion] | None = None) -> PlanVersion:
+    """The plan version in force on a day; before the start the first one. `versions` are the subscription's."""
+    versions = versions or versions_of(subscription)
     return next((dated.version for dated in reversed(versions) if dated.starts <= on), versions[0].version)
 
 
-def plan_prices_between(*, subscription: Subscription, start: date, end: date) -> dict[str, int]:
+def plan_prices_between(*, versions: Sequence[DatedVersion], start: date, end: date, book: PriceBook) -> dict[str, int]:
     """The ids of the plan's prices of the days [start, end) by key; of a key in several versions the latest one's."""
-    versions = [
-        dated for dated in versions_of(subscription) if _before(dated.starts, end) and _before(start, dated.ends)
-    ]
-    rows = Price.objects.filter(plan_version__in=[dated.version for dated in versions])
-    by_version = {(version_id, key): pk for version_id, key, pk in rows.values_list("plan_version_id", "key", "pk")}
     return {
-        key: pk for dated in versions for (version_id, key), pk in by_version.items() if version_id == dated.version.pk
+        entry.row.key: entry.row.pk
+        for dated in versions
+        if _before(dated.starts, end) and _before(start, dated.ends)
+        for entry in book.of_version(dated.version.pk)
     }
 
 
-def _commitments(subscription: Subscription, start: date, end: date) -> tuple[TermCommitment, ...]:
+def _commitments(
+    subscription: Subscription, rows: Sequence[Commitment], start: date, end: date
+) -> tuple[TermCommitment, ...]:
     """The promises whose term touches the days [start, end), or that are settled on one of them."""
     found = []
-    for row in subscription.commitments.filter(ends_on__gt=start).order_by("starts_on", "pk"):
+    for row in rows:
         due = due_commitment(row, subscription)
-        if due is None or due.on <= start or min(row.starts_on, due.on) >= end:
+        if row.ends_on <= start or due is None or due.on <= start or min(row.starts_on, due.on) >= end:
             continue
         is_cut = due.on != row.ends_on
         found.append(

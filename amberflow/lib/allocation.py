@@ -42,7 +42,8 @@ def split(total: Decimal, weights: Sequence[Decimal], places: int = AMOUNT_PLACE
     shares = _largest_remainder(abs(total_units), _whole_weights(weights))
     if total_units < 0:
         shares = [-share for share in shares]
-    return [Decimal(share).scaleb(-places, CONTEXT) for share in shares]
+    unit = Decimal(1).scaleb(-places, CONTEXT)
+    return [CONTEXT.multiply(Decimal(share), unit) for share in shares]
 
 
 def _units(total: Decimal, places: int) -> int:

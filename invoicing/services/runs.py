@@ -30,7 +30,7 @@ from rating.models import BillingPeriod
 from rating.services.due import due_subscriptions, is_due, note_changed_usage
 from rating.services.periods import ensure_periods, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
-from rating.services.terms import SharedPrices
+from rating.services.terms import StampedTerms, TermsReader
 
 logger = logging.getLogger(__name__)
 
@@ -132,22 +132,25 @@ def _open_periods(customer: str | None, *, of: Sequence[int] | None = None) -> i
     return periods.count()
 
 
-def _subscriptions(ids: Sequence[int]) -> Iterator[Subscription]:
-    """Some at a time, so that memory doesn't grow with their number."""
-    for n in range(0, len(ids), CHUNK):
-        found = Subscription.objects.filter(pk__in=ids[n : n + CHUNK])
-        yield from found.select_related("customer", "plan_version__plan").order_by("pk")
-
-
 def _rate_chunk(ids: Sequence[int], options: _Options) -> list[RunRow]:
     """What one of several processes does at a time."""
     return list(_rate_subscriptions(ids, options))
 
 
 def _rate_subscriptions(ids: Sequence[int], options: _Options) -> Iterator[RunRow]:
-    shared = SharedPrices()
-    for subscription in _subscriptions(ids):
-        yield from _rate_subscription(subscription, options, shared)
+    """Some at a time, so that memory doesn't grow with their number; in a dry run one, as it stays locked meanwhile."""
+    reader = TermsReader()
+    size = 1 if options.dry_run else CHUNK
+    for n in range(0, len(ids), size):
+        found = Subscription.objects.filter(pk__in=ids[n : n + size])
+        some = list(found.select_related("customer", "plan_version__plan").order_by("pk"))
+        if not options.dry_run:
+            yield from _rate_some(some, options, reader)
+            continue
+        with transaction.atomic():
+            rows = list(_rate_some(some, options, reader))
+            transaction.set_rollback(True)
+        yield from rows
 
 
 def _of_customer(rows: QuerySet[Invoice], customer: str | None) -> QuerySet[Invoice]:
@@ -156,35 +159,32 @@ def _of_customer(rows: QuerySet[Invoice], customer: str | None) -> QuerySet[Invo
     return rows.filter(customer__external_id=customer)
 
 
-def _rate_subscription(subscription: Subscription, options: _Options, shared: SharedPrices) -> Iterator[RunRow]:
-    """A row for each open period. Those of a dry run come at the end, when everything is rolled back."""
-    if not options.dry_run:
-        yield from _rate_open_periods(subscription, options, shared)
-        return
-    with transaction.atomic():
-        rows = list(_rate_open_periods(subscription, options, shared))
-        transaction.set_rollback(True)
-    yield from rows
-
-
-def _rate_open_periods(subscription: Subscription, options: _Options, shared: SharedPrices) -> Iterator[RunRow]:
-    name = subscription.customer.external_id
-    try:
-        with transaction.atomic():
-            periods = ensure_periods(subscription=subscription, until=options.now)
-            obsolete = {period.pk for period in find_obsolete_periods(subscription=subscription)}
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:
-        logger.exception("periods of %s can't be made", name)
-        yield RunRow(name, "periods", report.FAILED, detail=_words(error))
-        return
-    for period in periods:
+def _rate_some(subscriptions: Sequence[Subscription], options: _Options, reader: TermsReader) -> Iterator[RunRow]:
+    """A row for each of their open periods. What their terms are made of is read once for all of them."""
+    periods: list[tuple[Subscription, BillingPeriod]] = []
+    obsolete: set[int] = set()
+    for subscription in subscriptions:
+        name = subscription.customer.external_id
+        try:
+            with transaction.atomic():
+                made = ensure_periods(subscription=subscription, until=options.now)
+                left_behind = find_obsolete_periods(subscription=subscription)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("periods of %s can't be made", name)
+            yield RunRow(name, "periods", report.FAILED, detail=_words(error))
+            continue
+        periods += [(subscription, period) for period in made]
+        obsolete |= {period.pk for period in left_behind}
+    known = reader.read([period.pk for _, period in periods])
+    for subscription, period in periods:
+        name = subscription.customer.external_id
         if period.pk in obsolete:
             _remove(period)
             yield RunRow(name, str(period), report.REMOVED, detail="The subscription ends before it.")
-        elif options.everything or is_due(period_id=period.pk, draft=options.draft):
-            yield _rate_and_draft_period(subscription, period, options, shared)
+        elif options.everything or is_due(period=period, known=known, draft=options.draft):
+            yield _rate_and_draft_period(subscription, period, options, known)
         else:
             yield RunRow(name, str(period), report.UNCHANGED)
 
@@ -197,13 +197,13 @@ def _remove(period: BillingPeriod) -> None:
 
 
 def _rate_and_draft_period(
-    subscription: Subscription, period: BillingPeriod, options: _Options, shared: SharedPrices
+    subscription: Subscription, period: BillingPeriod, options: _Options, known: StampedTerms
 ) -> RunRow:
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
             before = period.input_digest
-            rated = rate_billing_period(period_id=period.pk, now=options.now, shared=shared)
+            rated = rate_billing_period(period_id=period.pk, now=options.now, known=known)
             if not options.draft:
                 return RunRow(name, str(period), report.RATED if rated.input_digest != before else report.UNCHANGED)
             invoice, written = write_draft(period=rated, now=options.now)

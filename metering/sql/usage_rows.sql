@@ -1,6 +1,7 @@
--- The usage of one customer per series: its days in order, each the text of a row, with semicolons between. Merged sums and
--- what is not merged yet in one snapshot; whoever reads it adds up rows of the same day. A zero is nothing, and zeros behind
--- the last digit are left out. One text per series costs a tenth of what as many rows with columns would.
+-- The usage of one customer per series: its days in order as a JSON array, each of them
+-- [days since `start`, events, quantities, costs, uncosted events].
+-- Merged sums and what is not merged yet in one snapshot; whoever reads it adds up rows of the same day. A zero is nothing, and
+-- zeros behind the last digit are left out. One text per series costs a tenth of what as many rows with columns would.
 WITH wanted AS MATERIALIZED (
     SELECT s.id, t.code, s.dimensions
     FROM metering_series s JOIN metering_eventtype t ON t.id = s.event_type_id
@@ -24,20 +25,38 @@ days AS (
     WHERE series_id IN (SELECT id FROM wanted) AND day >= %(start)s AND day < %(end)s
 ),
 texts AS (
-    SELECT series_id, string_agg(ROW(
-        day, events, uncosted_events,
-        trim_scale(nullif(uncached_input, 0)), trim_scale(nullif(cache_read, 0)),
-        trim_scale(nullif(cache_write_5m, 0)), trim_scale(nullif(cache_write_1h, 0)),
-        trim_scale(nullif(audio_input, 0)), trim_scale(nullif(image_input, 0)),
-        trim_scale(nullif(visible_output, 0)), trim_scale(nullif(reasoning, 0)), trim_scale(nullif(audio_output, 0)),
-        trim_scale(nullif(value_1, 0)), trim_scale(nullif(value_2, 0)),
-        trim_scale(nullif(value_3, 0)), trim_scale(nullif(value_4, 0)),
-        trim_scale(nullif(uncached_input_cost, 0)), trim_scale(nullif(cache_read_cost, 0)),
-        trim_scale(nullif(cache_write_5m_cost, 0)), trim_scale(nullif(cache_write_1h_cost, 0)),
-        trim_scale(nullif(audio_input_cost, 0)), trim_scale(nullif(image_input_cost, 0)),
-        trim_scale(nullif(visible_output_cost, 0)), trim_scale(nullif(reasoning_cost, 0)),
-        trim_scale(nullif(audio_output_cost, 0)), trim_scale(nullif(request_cost, 0))
-    )::text, ';' ORDER BY day) AS text
+    SELECT series_id, '[' || string_agg(
+        '[' || (day - %(start)s::date) || ',' || events || ',' ||
+        '{' || concat_ws(',',
+            '"uncached_input":' || nullif(uncached_input, 0),
+            '"cache_read":' || nullif(cache_read, 0),
+            '"cache_write_5m":' || nullif(cache_write_5m, 0),
+            '"cache_write_1h":' || nullif(cache_write_1h, 0),
+            '"audio_input":' || nullif(audio_input, 0),
+            '"image_input":' || nullif(image_input, 0),
+            '"visible_output":' || nullif(visible_output, 0),
+            '"reasoning":' || nullif(reasoning, 0),
+            '"audio_output":' || nullif(audio_output, 0),
+            '"value_1":' || trim_scale(nullif(value_1, 0)),
+            '"value_2":' || trim_scale(nullif(value_2, 0)),
+            '"value_3":' || trim_scale(nullif(value_3, 0)),
+            '"value_4":' || trim_scale(nullif(value_4, 0))
+        ) || '}' || ',' ||
+        '{' || concat_ws(',',
+            '"uncached_input":' || trim_scale(nullif(uncached_input_cost, 0)),
+            '"cache_read":' || trim_scale(nullif(cache_read_cost, 0)),
+            '"cache_write_5m":' || trim_scale(nullif(cache_write_5m_cost, 0)),
+            '"cache_write_1h":' || trim_scale(nullif(cache_write_1h_cost, 0)),
+            '"audio_input":' || trim_scale(nullif(audio_input_cost, 0)),
+            '"image_input":' || trim_scale(nullif(image_input_cost, 0)),
+            '"visible_output":' || trim_scale(nullif(visible_output_cost, 0)),
+            '"reasoning":' || trim_scale(nullif(reasoning_cost, 0)),
+            '"audio_output":' || trim_scale(nullif(audio_output_cost, 0)),
+            '"request":' || trim_scale(nullif(request_cost, 0))
+        ) || '}' || ',' ||
+        uncosted_events || ']',
+        ',' ORDER BY day
+    ) || ']' AS text
     FROM days
     GROUP BY series_id
 )

@@ -59,25 +59,27 @@ def with_opening_levels(
     return list(by_key.values())
 
 
-def row_quantity(meter: MeterSpec, row: SeriesDay) -> Decimal:
-    """What one row adds, for a meter whose rows add up."""
+def row_quantities(meter: MeterSpec, rows: Iterable[SeriesDay]) -> list[Decimal]:
+    """What each row adds, for a meter whose rows add up."""
     if meter.aggregation == "count":
-        return Decimal(row.events)
-    measures = meter.measures
-    if len(measures) == 1:
-        return row.quantities.get(measures[0], ZERO)
-    # A row has fewer measures than "all tokens" has; a loop, as this runs for every day of every series.
-    total = ZERO
-    for measure, quantity in row.quantities.items():
-        if measure in measures:
-            total += quantity
-    return total
+        return [Decimal(row.events) for row in rows]
+    if len(meter.measures) == 1:
+        (only,) = meter.measures
+        return [row.quantities.get(only, ZERO) for row in rows]
+    measures = frozenset(meter.measures)
+    # Mostly all that a row has counts, and this runs for every day of every series.
+    return [
+        sum(row.quantities.values(), ZERO)
+        if measures.issuperset(row.quantities)
+        else sum((quantity for measure, quantity in row.quantities.items() if measure in measures), ZERO)
+        for row in rows
+    ]
 
 
 def is_used(meter: MeterSpec, row: SeriesDay) -> bool:
     """Whether the row has anything that the meter measures."""
     if meter.aggregation in ADDITIVE:
-        return bool(row_quantity(meter, row))
+        return any(row_quantities(meter, (row,)))
     if meter.aggregation == "unique_count":
         return bool(row.uniques.get(meter.stat))
     stat = row.stats.get(meter.stat)
@@ -89,7 +91,7 @@ def is_used(meter: MeterSpec, row: SeriesDay) -> bool:
 def shares(meter: MeterSpec, rows: Sequence[SeriesDay], window: Window) -> list[Decimal]:
     """What each row adds to the line's quantity, with 12 decimals; `rows` are in order of day and series."""
     if meter.aggregation in ADDITIVE:
-        return [row_quantity(meter, row) for row in rows]
+        return row_quantities(meter, rows)
     running = _RUNNING[meter.aggregation](meter, rows, window)
     found: list[Decimal] = []
     before = ZERO

@@ -106,7 +106,8 @@ def group_of(group_by: Sequence[str], row: SeriesDay) -> Dimensions:
 
 def _ordered(covered: Iterable[Covered]) -> tuple[CoveredRow, ...]:
     pairs = [pair for each in covered for pair in zip(each.rows, each.costs, strict=True)]
-    pairs.sort(key=lambda pair: (pair[0].day, pair[0].series))
+    # Series come in order, and sorting keeps the order of equal ones.
+    pairs.sort(key=lambda pair: pair[0].day)
     return tuple(pairs)
 
 

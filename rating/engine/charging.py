@@ -50,7 +50,7 @@ def charge_chain(inp: PeriodInput, chain: Chain, window: Window) -> list[Charged
     for segment in chain.segments:
         own = quantities[position : position + len(segment.rows)]
         position += len(segment.rows)
-        until = _plus(before, segment.entry, own, segment.rows)
+        until = total if len(chain.segments) == 1 else _plus(before, segment.entry, own, segment.rows)
         events_count = counts_events(segment.entry.price)
         used = [
             UsedRow(row, quantity, row.events, cost)

@@ -61,7 +61,7 @@ def share_series(
     fallback = next((n for n, meter in enumerate(receivers) if meter is not None and used[meter.code]), 0)
     measures = {measure for row in series_days for measure in row.costs}
     places = {measure: _receiver(measure, receivers, fallback) for measure in measures}
-    costs = [_costs_by_receiver(row, places, len(receivers), cost_rate) for row in series_days]
+    costs = _costs_by_receiver(series_days, places, len(receivers), cost_rate)
 
     return SharedSeries(
         covered=tuple(_covered(entry, series_days, [cost[n] for cost in costs]) for n, entry in enumerate(covering)),
@@ -99,13 +99,21 @@ def _select(
     return [entry for entry in prices if entry.key in chosen], uncovered
 
 
-def _costs_by_receiver(row: SeriesDay, places: dict[str, int], receivers: int, cost_rate: Decimal) -> list[Decimal]:
-    costs = [ZERO] * receivers
-    for measure, cost in row.costs.items():
-        if cost:
-            # Each part is converted by itself, so that the sum over all receivers is that of the row.
-            costs[places[measure]] += cost if cost_rate == ONE else round_to_places(cost * cost_rate)
-    return costs
+def _costs_by_receiver(
+    series_days: Sequence[SeriesDay], places: dict[str, int], receivers: int, cost_rate: Decimal
+) -> list[list[Decimal]]:
+    """What of each row's cost goes to each receiver."""
+    if receivers == 1 and cost_rate == ONE:
+        return [[sum(filter(None, row.costs.values()), ZERO)] for row in series_days]
+    found = []
+    for row in series_days:
+        costs = [ZERO] * receivers
+        for measure, cost in row.costs.items():
+            if cost:
+                # Each part is converted by itself, so that the sum over all receivers is that of the row.
+                costs[places[measure]] += cost if cost_rate == ONE else round_to_places(cost * cost_rate)
+        found.append(costs)
+    return found
 
 
 def _receiver(measure: str, receivers: Sequence[MeterSpec | None], fallback: int) -> int:

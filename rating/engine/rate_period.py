@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby, pairwise
+from operator import attrgetter
 from urllib.parse import urlencode
 
 from amberflow.lib.allocation import split
@@ -216,8 +217,11 @@ def _slices(line: ChargedLine, discounts: Sequence[Decimal], adjustment: Decimal
         # Days of the period with nothing due are left out; they are here if there is only cost.
         if series is not None or gross or change
     ]
-    slices += [Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, cost) for row, cost in line.only_cost]
-    slices.sort(key=lambda part: (part.day, part.series is None, part.series or 0))
+    if line.only_cost:
+        slices += [
+            Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, cost) for row, cost in line.only_cost
+        ]
+        slices.sort(key=lambda part: (part.day, part.series is None, part.series or 0))
     return tuple(slices)
 
 
@@ -249,8 +253,8 @@ def _true_up_line(inp: PeriodInput, true_up: TrueUp) -> RatedLine:
 # --- checks --------------------------------------------------------------------------------------------------
 def _by_series(inp: PeriodInput, rows: Sequence[SeriesDay]) -> Iterator[list[SeriesDay]]:
     """The rollup rows of each series in order of day, checked."""
-    ordered = sorted(rows, key=lambda row: (row.series, row.day))
-    for series, group in groupby(ordered, key=lambda row: row.series):
+    ordered = sorted(rows, key=attrgetter("series", "day"))
+    for series, group in groupby(ordered, key=attrgetter("series")):
         series_days = list(group)
         first, last = series_days[0], series_days[-1]
         if first.day < inp.period.start or last.day >= inp.period.end:
@@ -261,7 +265,7 @@ def _by_series(inp: PeriodInput, rows: Sequence[SeriesDay]) -> Iterator[list[Ser
         for row, following in pairwise(series_days):
             if row.day == following.day:
                 raise RatingError(f"series {series} has two rows for {row.day}; add them up before rating.")
-            if (row.event_type, row.dims) != (following.event_type, following.dims):
+            if row.dims != following.dims or row.event_type != following.event_type:
                 raise RatingError(f"series {series} changes its type or dimensions; make that two series.")
         yield series_days
 

@@ -1,9 +1,10 @@
 """Sharing the amounts of one line over its days and series, so that the slices add up to the line exactly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+
+import msgspec
 
 from amberflow.lib.allocation import split
 from amberflow.lib.money import ZERO, round_to_places
@@ -14,9 +15,9 @@ from rating.engine.amounts import merged_amounts
 from rating.engine.inputs import SeriesDay
 
 
-@dataclass(frozen=True, slots=True)
-class UsedRow:
-    """One series-day that a line charges: what it adds to the line's quantity and events, and its cost."""
+class UsedRow(msgspec.Struct, frozen=True, gc=False):
+    """One series-day that a line charges: what it adds to the line's quantity and events, and its cost. A period has
+    thousands: hence no dataclass."""
 
     row: SeriesDay
     quantity: Decimal

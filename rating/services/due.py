@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from metering.services.changed_usage import take_changed_usage
 from rating.models import BillingPeriod, TouchedPeriod
-from rating.services.terms import TERMS_STAMP, stamp_parameters
+from rating.services.terms import TERMS_STAMP, StampedTerms, stamp_parameters
 
 # Of a period `p` of a subscription `s`.
 _PERIOD_IS_DUE = f"""
@@ -19,10 +19,6 @@ p.frozen_at IS NULL AND (
     %(everything)s OR p.needs_rating OR (%(draft)s AND p.needs_draft) OR p.problem <> ''
     OR p.terms_stamp <> {TERMS_STAMP}
 )
-"""
-_IS_DUE = f"""
-SELECT FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id
-WHERE p.id = %(period)s AND {_PERIOD_IS_DUE}
 """
 _DUE = f"""
 SELECT s.id FROM pricing_subscription s JOIN customers_customer c ON c.id = s.customer_id
@@ -92,8 +88,11 @@ def due_subscriptions(
         return [subscription_id for (subscription_id,) in cursor.fetchall()]
 
 
-def is_due(*, period_id: int, draft: bool) -> bool:
-    """Whether there is something to do for an open period; `draft` as for `due_subscriptions`."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IS_DUE, {"period": period_id, "draft": draft, "everything": False, **stamp_parameters()})
-        return cursor.fetchone() is not None
+def is_due(*, period: BillingPeriod, known: StampedTerms, draft: bool) -> bool:
+    """Whether there is something to do for an open period, given its stamp; `draft` as for `due_subscriptions`."""
+    stamp = known.stamps.get(period.pk)
+    if stamp is None or stamp.now != stamp.rated:
+        return True
+    # Not what was read before: rating a period flags those after it.
+    flags = BillingPeriod.objects.filter(pk=period.pk).values_list("needs_rating", "needs_draft", "problem")
+    return any(needs_rating or (draft and needs_draft) or problem for needs_rating, needs_draft, problem in flags)

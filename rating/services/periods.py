@@ -1,5 +1,6 @@
 """Billing periods of subscriptions: worked out once, then kept."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -8,8 +9,8 @@ from django.utils import timezone as django_timezone
 
 from amberflow.lib.periods import Period, local_date, period_on, periods_between
 from pricing.cycles import billing_cycle
-from pricing.models import Subscription
-from pricing.terms import version_on
+from pricing.models import PlanVersion, Subscription
+from pricing.terms import DatedVersion, version_on, versions_of
 from rating.models import BillingPeriod
 
 
@@ -20,25 +21,32 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     Each new period begins at the instant where the last one ends. The one in which the subscription ends is cut
     short, and made whole again when the end is taken back.
     """
-    Subscription.objects.select_for_update().get(pk=subscription.pk)
     # What the caller read may be older than the lock; an end that was committed in between holds.
-    subscription.refresh_from_db(fields=["ends_on"])
+    subscription.ends_on = (
+        Subscription.objects.select_for_update().values_list("ends_on", flat=True).get(pk=subscription.pk)
+    )
     today = local_date(until or django_timezone.now(), subscription.customer.timezone)
-    existing = BillingPeriod.objects.filter(subscription=subscription).defer("frozen_input").order_by("start_date")
-    if subscription.ends_on is not None:
-        existing = existing.filter(start_date__lt=subscription.ends_on)
-    _close_gaps(list(existing))
-    last = existing.last()
+    stored = list(BillingPeriod.objects.filter(subscription=subscription).defer("frozen_input").order_by("start_date"))
+    versions = versions_of(subscription)
+    ends_on = subscription.ends_on
+    running = [period for period in stored if ends_on is None or period.start_date < ends_on]
+    _close_gaps(running)
+    last = running[-1] if running else None
     if last is not None:
-        _follow_end(last, subscription)
-    _follow_version(list(existing.filter(frozen_at=None)), subscription)
+        _follow_end(last, subscription, is_latest=last is stored[-1])
+    _follow_version([period for period in running if period.frozen_at is None], subscription, versions)
     start = last.end_date if last is not None else subscription.starts_on
     starts_at = last.period_end if last is not None else None
+    made = []
     for period in periods_between(
         billing_cycle(subscription), start=start, until=today + timedelta(days=1), end=subscription.ends_on
     ):
-        starts_at = _save_period(subscription, period, starts_at).period_end
-    return list(BillingPeriod.objects.filter(subscription=subscription, frozen_at=None).order_by("start_date"))
+        made.append(_save_period(subscription, period, starts_at, version_on(subscription, period.start, versions)))
+        starts_at = made[-1].period_end
+    # New ones come before those that the end of the subscription has left behind.
+    return sorted(
+        (period for period in (*stored, *made) if period.frozen_at is None), key=lambda period: period.start_date
+    )
 
 
 def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
@@ -58,30 +66,31 @@ def _close_gaps(periods: list[BillingPeriod]) -> None:
             period.save(update_fields=["end_date", "period_end"])
 
 
-def _follow_end(last: BillingPeriod, subscription: Subscription) -> None:
+def _follow_end(last: BillingPeriod, subscription: Subscription, *, is_latest: bool) -> None:
     """Let a period that is not frozen end where the subscription does now: earlier, or later again."""
     if last.frozen_at is not None:
         return
     period = period_on(billing_cycle(subscription), last.start_date, start=last.start_date, end=subscription.ends_on)
-    later = BillingPeriod.objects.filter(subscription=subscription, start_date__gt=last.start_date).exists()
-    if period.end < last.end_date or (period.end > last.end_date and not later):
+    if period.end < last.end_date or (period.end > last.end_date and is_latest):
         last.end_date, last.period_end = period.end, period.end_utc
         last.save(update_fields=["end_date", "period_end"])
 
 
-def _follow_version(periods: list[BillingPeriod], subscription: Subscription) -> None:
+def _follow_version(periods: list[BillingPeriod], subscription: Subscription, versions: Sequence[DatedVersion]) -> None:
     """A period shows the plan version of its first day, also after the subscription was moved to another."""
     for period in periods:
-        version = version_on(subscription, period.start_date)
+        version = version_on(subscription, period.start_date, versions)
         if version.pk != period.plan_version_id:
             period.plan_version = version
             period.save(update_fields=["plan_version"])
 
 
-def _save_period(subscription: Subscription, period: Period, starts_at: datetime | None) -> BillingPeriod:
+def _save_period(
+    subscription: Subscription, period: Period, starts_at: datetime | None, version: PlanVersion
+) -> BillingPeriod:
     return BillingPeriod.objects.create(
         subscription=subscription,
-        plan_version=version_on(subscription, period.start),
+        plan_version=version,
         timezone=subscription.customer.timezone,
         start_date=period.start,
         end_date=period.end,

@@ -14,7 +14,7 @@ from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod
 from rating.services.inputs import input_digest, period_input, subscription_input
-from rating.services.terms import SharedPrices, read_stamps
+from rating.services.terms import StampedTerms, TermsReader
 from rating.services.write_rated import write_rated
 
 
@@ -30,11 +30,11 @@ def compute_subscription_period(*, subscription: Subscription, on: date) -> tupl
 
 
 @transaction.atomic
-def rate_billing_period(*, period_id: int, now: datetime, shared: SharedPrices | None = None) -> BillingPeriod:
+def rate_billing_period(*, period_id: int, now: datetime, known: StampedTerms | None = None) -> BillingPeriod:
     """Bring the lines and slices of a period up to date with its usage, prices and discounts.
 
     Writes no lines when nothing changed since the last rating. Safe beside itself and after a crash: the period's row
-    is locked and everything is written in one transaction. `shared` is what the periods of one run have in common.
+    is locked and everything is written in one transaction. `known` are the terms of several periods, read at once.
     Raises DomainError for a frozen period.
     """
     period = (
@@ -44,25 +44,28 @@ def rate_billing_period(*, period_id: int, now: datetime, shared: SharedPrices |
     )
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
-    # Before the terms are read: one that changes in between makes the period due again.
-    stamps = read_stamps(period_id=period.pk)
+    stamp = None if known is None else known.stamps.get(period.pk)
+    if known is None or stamp is None or stamp.rated != period.terms_stamp:
+        # Whoever rated it in the meantime may have known newer terms.
+        known = TermsReader().read([period.pk])
+        stamp = known.stamps[period.pk]
     with without_collector():
-        inp = period_input(period=period, book=None if shared is None else shared.book(stamps))
+        inp = period_input(period=period, terms=known.terms)
         digest = input_digest(inp)
         is_changed = digest != period.input_digest
         if is_changed:
-            write_rated(period=period, rated=rate_period(inp))
+            write_rated(period=period, rated=rate_period(inp), terms=known.terms)
     if is_changed:
         # What was billed here may count in the periods after it, like the part of a commitment that is spent.
         BillingPeriod.objects.filter(
             subscription_id=period.subscription_id, frozen_at=None, start_date__gt=period.start_date
         ).update(needs_rating=True)
         period.needs_draft = True
-    elif not (period.problem or period.needs_rating or period.terms_stamp != stamps.terms):
+    elif not (period.problem or period.needs_rating or period.terms_stamp != stamp.now):
         return period
     if is_changed or period.problem:
         period.rated_at = now
-    period.input_digest, period.terms_stamp, period.needs_rating, period.problem = digest, stamps.terms, False, ""
+    period.input_digest, period.terms_stamp, period.needs_rating, period.problem = digest, stamp.now, False, ""
     period.save(
         update_fields=["input_digest", "terms_stamp", "needs_rating", "needs_draft", "problem", "rated_at"],
     )

@@ -1,6 +1,6 @@
 """Noticing that terms changed, without reading them: one hash per period over the rows they are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.db import connection
 
 from pricing.price_book import PriceBook
 from rating.services.inputs import ENGINE_VERSION
+from rating.services.shared_terms import SharedTerms, read_shared_terms
 
 # Of all subscriptions of the customer: which of them a part of the usage belongs to is a matter of all their terms.
 _SUBSCRIPTIONS = "(SELECT o.id FROM pricing_subscription o WHERE o.customer_id = s.customer_id)"
@@ -36,13 +37,16 @@ OF_SUBSCRIPTION = (
 OF_ALL = ("metering_meter", "metering_eventtype", "rating_exchangerate")
 
 
-def _rows(table: str, condition: str = "true") -> str:
-    return f"(SELECT coalesce(string_agg(t::text, ';' ORDER BY t.id), '') FROM {table} t WHERE {condition})"  # noqa: S608
+def _rows(table: str, condition: str = "true", *, columns: str = "t::text") -> str:
+    return f"(SELECT coalesce(string_agg({columns}, ';' ORDER BY t.id), '') FROM {table} t WHERE {condition})"  # noqa: S608
 
 
 # Only names from above are put into the statements; every value is a parameter. What is the same for all
 # subscriptions is worked out once for a statement.
 _COMMON = f"(SELECT md5({' || '.join(_rows(table) for table in OF_ALL)}))"
+# The same with the transaction that wrote each row last: it tells a row that was changed and changed back from one that
+# never was. Only while a process runs, as a copy of the database has other numbers.
+_VERSIONS = f"(SELECT md5({' || '.join(_rows(table, columns='t.xmin::text || t::text') for table in OF_ALL)}))"
 _PERIOD = (
     "concat_ws(' ', p.plan_version_id, p.timezone, p.start_date, p.end_date, p.full_start_date, p.full_end_date, "
     "p.period_start, p.period_end)"
@@ -56,35 +60,47 @@ def stamp_parameters() -> Mapping[str, Any]:
     return {"engine": str(ENGINE_VERSION)}
 
 
+_STAMPS = f"""
+SELECT p.id, s.customer_id, p.terms_stamp, {TERMS_STAMP}, {_VERSIONS}
+FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id
+WHERE p.id = ANY(%(periods)s)
+"""  # noqa: S608
+
+
 @dataclass(frozen=True, slots=True)
-class Stamps:
-    """Hashes of all terms of a period, and of the rows among them that are common to all subscriptions."""
+class Stamp:
+    """A period's stamp as it stood at the last rating, and as it stands now."""
 
-    terms: str
-    common: str
-
-
-def read_stamps(*, period_id: int) -> Stamps:
-    """The stamps of a period as the database stands now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {TERMS_STAMP}, {_COMMON} "  # noqa: S608
-            "FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id "
-            "WHERE p.id = %(period)s",
-            {**stamp_parameters(), "period": period_id},
-        )
-        return Stamps(*cursor.fetchone())
+    rated: str
+    now: str
 
 
-class SharedPrices:
-    """One price book for the subscriptions of a run, and a new one when what is common to all of them changed."""
+@dataclass(frozen=True, slots=True)
+class StampedTerms:
+    """The stamps of some periods by id, and the terms of their customers, which were read after the stamps: terms that
+    changed in between have another stamp by then, and their periods are due again."""
+
+    stamps: Mapping[int, Stamp]
+    terms: SharedTerms
+
+
+class TermsReader:
+    """Reads the terms of some periods after the other. The prices of plan versions are kept from one reading to the
+    next, until anything of what is common to all subscriptions was written."""
 
     def __init__(self) -> None:
-        self._common = ""
+        self._versions = ""
         self._book = PriceBook()
 
-    def book(self, stamps: Stamps) -> PriceBook:
-        """The book to read terms with, given stamps that were read before."""
-        if stamps.common != self._common:
-            self._common, self._book = stamps.common, PriceBook()
-        return self._book
+    def read(self, period_ids: Collection[int]) -> StampedTerms:
+        """The stamps and terms of these periods as the database stands now."""
+        with connection.cursor() as cursor:
+            cursor.execute(_STAMPS, {**stamp_parameters(), "periods": list(period_ids)})
+            rows = cursor.fetchall()
+        for _, _, _, _, versions in rows[:1]:
+            if versions != self._versions:
+                self._versions, self._book = versions, PriceBook()
+        return StampedTerms(
+            stamps={pk: Stamp(rated, now) for pk, _, rated, now, _ in rows},
+            terms=read_shared_terms({customer_id for _, customer_id, *_ in rows}, book=self._book),
+        )

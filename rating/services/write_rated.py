@@ -1,7 +1,7 @@
 """Writes what a period was rated to over what it was rated to before; what came out the same is not touched."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,10 +10,11 @@ import msgspec
 from django.db import connection
 
 from metering.models import Meter
-from pricing.terms import plan_prices_between
+from pricing.terms import dated_versions, plan_prices_between
 from rating.engine.rated import RatedLine as EngineLine
 from rating.engine.rated import RatedPeriod, Slice
 from rating.models import BillingPeriod, RatedLine, SeriesSlices, UnbilledCost, UnpricedUsage
+from rating.services.shared_terms import SharedTerms
 
 WRITE_BATCH = 2000
 # Of a line's values, those that a new rating can change; period and key are its identity.
@@ -46,22 +47,31 @@ class _Columns:
     cost: list[Decimal] = field(default_factory=list)
 
 
-def write_rated(*, period: BillingPeriod, rated: RatedPeriod) -> None:
-    """Make the period's lines, slices, unpriced usage and unbilled cost what `rated` says.
+def write_rated(*, period: BillingPeriod, rated: RatedPeriod, terms: SharedTerms) -> None:
+    """Make the period's lines, slices, unpriced usage and unbilled cost what `rated`, made with `terms`, says.
 
     Lines keep their row (their key is the identity), so links to them last. A line that is the same as before, slices
     and all, stays as it is. To be called in the transaction that holds the period's lock.
     """
-    stored = dict(RatedLine.objects.filter(period=period).values_list("key", "digest"))
-    keys = {line.key for line in rated.lines}
-    # By key and not by join: a DELETE with a join is planned badly while the table is new and has no statistics.
-    RatedLine.objects.filter(period=period, key__in=stored.keys() - keys).delete()
-    _write_lines(period, rated.lines, stored)
+    stored: dict[str, str] = {}
+    # What was never rated has nothing to be replaced.
+    if period.rated_at is not None:
+        stored = dict(RatedLine.objects.filter(period=period).values_list("key", "digest"))
+        # By key and not by join: a DELETE with a join is planned badly while the table is new and has no statistics.
+        gone = stored.keys() - {line.key for line in rated.lines}
+        if gone:
+            RatedLine.objects.filter(period=period, key__in=gone).delete()
+        UnpricedUsage.objects.filter(period=period).delete()
+        UnbilledCost.objects.filter(period=period).delete()
+    versions = dated_versions(period.subscription, terms.rows[period.subscription_id].plan_changes)
+    prices = plan_prices_between(versions=versions, start=period.start_date, end=period.end_date, book=terms.book)
+    _write_lines(period, rated.lines, stored, prices)
     _write_unpriced(period, rated)
 
 
-def _write_lines(period: BillingPeriod, lines: Sequence[EngineLine], stored: dict[str, str]) -> None:
-    prices = plan_prices_between(subscription=period.subscription, start=period.start_date, end=period.end_date)
+def _write_lines(
+    period: BillingPeriod, lines: Sequence[EngineLine], stored: Mapping[str, str], prices: Mapping[str, int]
+) -> None:
     changed: list[RatedLine] = []
     texts: list[list[str]] = []
     for position, line in enumerate(lines):
@@ -85,7 +95,7 @@ def _write_lines(period: BillingPeriod, lines: Sequence[EngineLine], stored: dic
             copy.write("".join(f"{row.pk}\t{text}\n" for text in rows))
 
 
-def _line_row(period: BillingPeriod, line: EngineLine, position: int, prices: dict[str, int]) -> RatedLine:
+def _line_row(period: BillingPeriod, line: EngineLine, position: int, prices: Mapping[str, int]) -> RatedLine:
     return RatedLine(
         period=period,
         key=line.key,
@@ -148,8 +158,6 @@ def _array(column: list[Decimal]) -> str:
 
 
 def _write_unpriced(period: BillingPeriod, rated: RatedPeriod) -> None:
-    UnpricedUsage.objects.filter(period=period).delete()
-    UnbilledCost.objects.filter(period=period).delete()
     if not rated.unpriced and not rated.unbilled_cost:
         return
     meters = dict(Meter.objects.values_list("code", "id"))

@@ -37,7 +37,7 @@ def test_its_calls_are_counted_and_costed(live_server, acme):
 
     today = timezone.now().date()
     rows = usage_rows(customer_id=acme.pk, start=today - timedelta(days=1), end=today + timedelta(days=2))
-    counted = {row.dims["model"].removeprefix("openai/"): row for row in rows}
+    counted = {dict(row.dims)["model"].removeprefix("openai/"): row for row in rows}
     assert set(counted) == {*PRICES, "a-model-of-our-own"}
     for call in calls[:4]:
         model = call["model"].removeprefix("openai/")
@@ -53,8 +53,8 @@ def test_its_calls_are_counted_and_costed(live_server, acme):
                 "uncached_input": price_in * call["prompt_tokens"],
                 "visible_output": price_out * call["completion_tokens"],
             }
-    assert counted["gpt-4o"].dims["provider"] == "openai"
-    assert counted["claude-sonnet-4-5"].dims["provider"] == "anthropic"
+    assert dict(counted["gpt-4o"].dims)["provider"] == "openai"
+    assert dict(counted["claude-sonnet-4-5"].dims)["provider"] == "anthropic"
     assert [(each.model, each.events) for each in uncosted_models()] == [("a-model-of-our-own", 1)]
 
     kept = RejectedEvent.objects.get()

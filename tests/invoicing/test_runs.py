@@ -82,10 +82,10 @@ def test_one_customers_error_is_kept_and_the_others_go_on(two, monkeypatch):
 
     real = module.period_input
 
-    def fail_for_acme(*, period, book):
+    def fail_for_acme(*, period, terms):
         if period.subscription.customer.external_id == "acme":
             raise DomainError("missing_exchange_rate", "No exchange rate is known.")
-        return real(period=period, book=book)
+        return real(period=period, terms=terms)
 
     monkeypatch.setattr(module, "period_input", fail_for_acme)
     summary = rate_and_draft(now=IN_JULY)

@@ -316,7 +316,7 @@ def test_distinct_texts_span_days_and_series_and_a_number_is_its_text(acme):
         ("e6", {"model": "n", "user_id": ""}),
     )
     rows = usage_rows(customer_id=acme.pk, start=START, end=END)
-    first, second = sorted(rows, key=lambda row: row.dims["model"])
+    first, second = sorted(rows, key=lambda row: dict(row.dims)["model"])
     assert (len(first.uniques["user_id"]), len(second.uniques["user_id"])) == (1, 2)
     assert len({*first.uniques["user_id"], *second.uniques["user_id"]}) == 2
     assert list(second.uniques["user_id"]) == sorted(second.uniques["user_id"])

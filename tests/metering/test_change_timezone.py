@@ -200,7 +200,7 @@ def test_statistics_are_those_of_the_new_days(acme):
     merge_usage()
     change = change_timezone(customer_id=acme.pk, timezone="America/New_York", since=MARCH)
     move_usage_days(change_id=change.pk)
-    of_first = sorted((row for row in rows_of(acme) if row.day == MARCH), key=lambda row: row.dims["model"])
+    of_first = sorted((row for row in rows_of(acme) if row.day == MARCH), key=lambda row: dict(row.dims)["model"])
     # Events 2 and 4 of model m0, and event 3 of m1; event 5 moved to 2 March is alone there.
     assert [row.stats["seats"].maximum for row in of_first] == [4, 3]
     assert [row.stats["seats"].amounts for row in of_first] == [((Decimal(2), 1), (Decimal(4), 1)), ((Decimal(3), 1),)]
@@ -265,7 +265,7 @@ def test_a_cost_that_is_filled_in_moves_too(acme, recost_first):
     move_usage_days(change_id=change.pk)
     if not recost_first:
         assert recost_events() == 4
-    rows = {(row.day, row.dims["model"]): row for row in rows_of(acme)}
+    rows = {(row.day, dict(row.dims)["model"]): row for row in rows_of(acme)}
     # Events 2 and 4 of m0, of as many input tokens at 1 each; the third of that day is m1's and has no rate.
     assert sum(rows[MARCH, "m0"].costs.values()) == 6
     assert (rows[MARCH, "m0"].uncosted_events, rows[MARCH, "m1"].uncosted_events) == (0, 1)

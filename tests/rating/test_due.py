@@ -18,6 +18,7 @@ from rating.services.due import due_subscriptions, note_changed_usage
 from rating.services.freeze import find_late_usage, freeze_period
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import rate_billing_period
+from rating.services.terms import TermsReader
 from tests.invoicing.company import AFTER_JULY, IN_JULY, JULY, Company
 
 
@@ -268,3 +269,33 @@ def test_only_frozen_periods_that_usage_touched_are_compared(company, two, monke
     company.use(two[1].customer, 100)
     assert find_late_usage(now=AFTER_JULY) == 0
     assert not TouchedPeriod.objects.exists()
+
+
+# --- terms that are read once for many periods --------------------------------------------------------------------
+def test_terms_read_before_somebody_else_rated_the_period_do_not_come_back(company, two):
+    [period] = BillingPeriod.objects.filter(subscription=two[0])
+    known = TermsReader().read([period.pk])
+    company.discount(two[0], "50")
+    newer = rate_billing_period(period_id=period.pk, now=IN_JULY)
+    assert newer.input_digest != period.input_digest
+    assert rate_billing_period(period_id=period.pk, now=IN_JULY, known=known).input_digest == newer.input_digest
+
+
+def test_terms_that_change_after_they_were_read_make_the_period_due_again(company, two):
+    [period] = BillingPeriod.objects.filter(subscription=two[0])
+    known = TermsReader().read([period.pk])
+    company.discount(two[0], "50")
+    company.use(two[0].customer, 200)
+    rate_billing_period(period_id=period.pk, now=IN_JULY, known=known)
+    assert due(draft=False) == [two[0].pk]
+
+
+def test_a_meter_that_was_changed_and_changed_back_is_read_again(two):
+    reader, periods = TermsReader(), list(BillingPeriod.objects.values_list("pk", flat=True))
+    before = reader.read(periods).terms.book
+    assert reader.read(periods).terms.book is before
+    unit = Meter.objects.get().unit
+    for changed in ("sheet", unit):
+        with transaction.atomic():
+            Meter.objects.update(unit=changed)
+    assert reader.read(periods).terms.book is not before

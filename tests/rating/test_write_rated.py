@@ -13,6 +13,7 @@ from rating.models import BillingPeriod, RatedLine, SeriesSlices, Slice
 from rating.services.inputs import period_input
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import compute_period, rate_billing_period
+from rating.services.shared_terms import read_shared_terms
 from rating.services.write_rated import write_rated
 from tests.invoicing.company import AFTER_JULY, IN_JULY, Company
 
@@ -84,10 +85,10 @@ def test_a_line_that_comes_out_the_same_is_not_written_again(company):
 
 
 def test_a_line_that_is_gone_goes_with_its_slices(company):
-    period = july(company)
-    rate_billing_period(period_id=period.pk, now=IN_JULY)
+    period = rate_billing_period(period_id=july(company).pk, now=IN_JULY)
     rated = compute_period(period=period)
-    write_rated(period=period, rated=replace(rated, lines=rated.lines[:1]))
+    terms = read_shared_terms([period.subscription.customer_id])
+    write_rated(period=period, rated=replace(rated, lines=rated.lines[:1]), terms=terms)
     assert set(stored(period)) == {"base"}
     assert SeriesSlices.objects.count() == 1
 
@@ -97,8 +98,9 @@ def test_two_slices_of_a_series_on_one_day_are_refused(company):
     rated = compute_period(period=period)
     fee, *others = rated.lines
     twice = replace(fee, slices=(fee.slices[0], *fee.slices))
+    terms = read_shared_terms([period.subscription.customer_id])
     with pytest.raises(ValueError, match="series None has two slices on 2026-07-01"):
-        write_rated(period=period, rated=replace(rated, lines=(twice, *others)))
+        write_rated(period=period, rated=replace(rated, lines=(twice, *others)), terms=terms)
 
 
 def test_the_database_refuses_arrays_of_different_lengths(company):

@@ -66,7 +66,7 @@ def test_the_trace_is_counted_to_the_last_token_and_once(customer):
     shown = import_trace()
 
     rows = usage_rows(customer_id=customer.pk, start=date(2023, 11, 1), end=date(2023, 12, 1))
-    by_feature = {row.dims["feature"]: row for row in rows}
+    by_feature = {dict(row.dims)["feature"]: row for row in rows}
     assert set(by_feature) == set(SERVICES.values())
     for service, feature in SERVICES.items():
         calls = list(lines_of(service))

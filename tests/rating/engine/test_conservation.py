@@ -13,7 +13,7 @@ from amberflow.lib.money import round_to_minor, round_to_places, use_money_conte
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.pipeline import preview_price
 from pricing.engine.price import Usage
-from rating.engine.aggregate import ADDITIVE, row_quantity
+from rating.engine.aggregate import ADDITIVE, row_quantities
 from rating.engine.rate_period import rate_period
 from tests.rating.engine.strategies import period_inputs, random_period
 
@@ -68,7 +68,7 @@ def check_all_usage_is_priced_or_unpriced(inp, rated):
         rows = [row for row in inp.series_days if row.event_type == meter.event_type]
         billed = total([line for line in rated.lines if line.price_key in keys], "quantity")
         unpriced = total([usage for usage in rated.unpriced if usage.meter == meter.code], "quantity")
-        in_force = sum((row_quantity(meter, row) for row in rows if is_priced_on(inp, meter, row.day)), D(0))
+        in_force = sum(row_quantities(meter, (row for row in rows if is_priced_on(inp, meter, row.day))), D(0))
         assert billed + unpriced == in_force
 
 
