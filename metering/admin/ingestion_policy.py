@@ -2,8 +2,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
 
 from amberflow.admin_base import BaseAdmin, ReadOnlyAdmin, display, object_link
 from metering.models import CustomerAlias, IngestionPolicy
@@ -11,16 +9,16 @@ from metering.models import CustomerAlias, IngestionPolicy
 
 @admin.register(IngestionPolicy)
 class IngestionPolicyAdmin(BaseAdmin):
-    """One row, which is there when its page is opened."""
+    """One row, which is there when its list is opened."""
 
     purpose = "What is done with usage that can't be placed."
     fields = ["create_customers", "customer_timezone"]
 
+    list_display = ["__str__", "create_customers", "customer_timezone", "changed_at"]
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
         IngestionPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:metering_ingestionpolicy_change", args=[1]))
+        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

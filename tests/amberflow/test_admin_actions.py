@@ -288,13 +288,15 @@ class TestUsage:
 
     def test_a_dismissed_event_needs_no_attention(self, office, admin_client):
         rejected = RejectedEvent.objects.get()
-        admin_client.post(
-            reverse("admin:metering_rejectedevent_changelist"),
-            {"action": "dismiss_selected", "_selected_action": [rejected.pk], "confirmed": "yes"},
-        )
+        url = reverse("admin:metering_rejectedevent_changelist")
+        form = {"action": "dismiss_selected", "_selected_action": [rejected.pk], "confirmed": "yes"}
+        admin_client.post(url, form)
+        rejected.refresh_from_db()
+        assert rejected.status == "open"
+        admin_client.post(url, {**form, "reason": "a demo"})
 
         rejected.refresh_from_db()
-        assert rejected.status == "dismissed"
+        assert (rejected.status, rejected.resolved_reason) == ("dismissed", "a demo")
 
     def test_late_usage_stays_unbilled_for_a_reason(self, office, admin_client):
         late = LateUsage.objects.create(
