@@ -35,6 +35,7 @@ PROVIDERS = ("provider", "custom_llm_provider")
 _EARLIEST = microseconds(EARLIEST)
 _NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
 _UNKNOWN: tuple[str, InForce | None] = ("", None)
+_NO_POOLS: Mapping[str, int] = {}
 _NO_VALUES: Mapping[str, Decimal] = {}
 _NO_COSTS: Mapping[str, Decimal] = {}
 
@@ -90,98 +91,120 @@ class Preparation:
     repeats: dict[int, tuple[CanonicalEvent, KnownType]]
 
 
-def prepare_events(
-    events: Sequence[CanonicalEvent],
-    *,
-    customers: Mapping[str, KnownCustomer],
-    types: Mapping[str, KnownType],
-    book: CostBook,
-    received_at: datetime,
-    now: datetime,
-    limits: ShapeLimits,
-    refused_series: Mapping[SeriesKey, EventError],
-    refused_events: Mapping[bytes, EventError],
-) -> Preparation:
-    """Work out everything that is stored of the events, and why some can't be taken; `refused_series` can't be made,
-    `refused_events` (by identity) are not to count."""
-    prepared = PreparedEvents()
-    outcomes: list[int | EventError] = []
-    repeats: dict[int, tuple[CanonicalEvent, KnownType]] = {}
+@dataclass(slots=True)
+class Circumstances:
+    """What events are prepared by. `refused_series` can't be made, `refused_events` (by identity) are not to count."""
+
+    customers: Mapping[str, KnownCustomer]
+    types: Mapping[str, KnownType]
+    book: CostBook
+    received_at: datetime
+    now: datetime
+    limits: ShapeLimits
+    refused_series: Mapping[SeriesKey, EventError]
+    refused_events: Mapping[bytes, EventError]
+    # What charges the calls of each provider and model that the request names.
+    in_force: dict[tuple[str, str], tuple[str, InForce | None]] = field(default_factory=dict)
+
+
+def prepare_events(events: Sequence[CanonicalEvent], by: Circumstances) -> Preparation:
+    """Work out everything that is stored of the events, and why some can't be taken."""
+    found = Preparation(PreparedEvents(), [], {})
     positions: dict[bytes, int] = {}
-    received = microseconds(received_at)
-    latest = microseconds(now + MAX_AHEAD)
-    in_force: dict[tuple[str, str], tuple[str, InForce | None]] = {}
+    received = microseconds(by.received_at)
+    latest = microseconds(by.now + MAX_AHEAD)
     for index, event in enumerate(events):
         try:
-            customer = customers.get(event.customer)
-            if customer is None or customer.is_archived:
-                raise _customer_error(customer, event)
-            kind = types.get(event.type)
-            if kind is None:
-                raise _type_error(event)
+            customer, kind = _whose(event, by)
             identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
             known = positions.get(identity)
             if known is not None:
-                outcomes.append(known)
-                repeats[index] = event, kind
+                found.outcomes.append(known)
+                found.repeats[index] = event, kind
                 continue
-            if refused_events and identity in refused_events:
-                raise refused_events[identity]
-            properties = event.properties
-            document = encode_json(event)
-            if not is_surely_within(document, properties, limits):
-                check_shape(properties, limits)
-            stated = event.occurred_at
-            instant = received if stated is None else microseconds(stated)
+            instant = received if event.occurred_at is None else microseconds(event.occurred_at)
             if not _EARLIEST <= instant <= latest:
                 raise _time_error(instant)
-            if kind.is_ai_call:
-                pools = read_pools(properties)
-                named = call_model(properties)
-                occurred_at = received_at if stated is None else stated
-                provider, charges = in_force.get(named) or _UNKNOWN
-                if charges is None or not charges.since <= occurred_at < charges.until:
-                    provider, charges = in_force[named] = _in_force(book, named, occurred_at)
-                costs = None if charges is None else charges.cost_parts(pools)
-                series = _call_series(properties, kind, customer.id, provider, named[1])
-                cost_state = _NO_RATE if costs is None else _COSTED
-            else:
-                pools, costs, cost_state = {}, None, _NOT_APPLICABLE
-                series = _series(properties, kind, customer.id)
-            if refused_series and series in refused_series:
-                raise refused_series[series]
-            values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
-            kept = _kept(properties, kind, {**pools, **values}, len(prepared.keys)) if kind.needs else None
+            if by.refused_events and identity in by.refused_events:
+                raise by.refused_events[identity]
+            _add(found.prepared, event, customer, kind, identity, instant, by)
         except EventError as error:
-            outcomes.append(error)
-            continue
-        position = positions[identity] = len(prepared.keys)
-        outcomes.append(position)
-        prepared.events.append(event)
-        prepared.types.append(kind)
-        # As event_key does, from the number that is here already.
-        prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
-        prepared.documents.append(document)
-        prepared.bodies.append(body_digest(document))
-        prepared.microseconds.append(instant)
-        prepared.days.append(customer.day(instant))
-        prepared.series.append(series)
-        prepared.pools.append(pools)
-        prepared.values.append(values)
-        prepared.cost_states.append(cost_state)
-        prepared.costs.append(costs or _NO_COSTS)
-        prepared.is_strict.append(stated is None)
-        if event.call_id:
-            prepared.calls.append(position)
-        if kept:
-            prepared.kept += kept
-    return Preparation(prepared, outcomes, repeats)
+            found.outcomes.append(error)
+        else:
+            position = positions[identity] = len(found.prepared.keys) - 1
+            found.outcomes.append(position)
+    return found
 
 
-def _in_force(book: CostBook, named: tuple[str, str], occurred_at: datetime) -> tuple[str, InForce | None]:
+def _whose(event: CanonicalEvent, by: Circumstances) -> tuple[KnownCustomer, KnownType]:
+    customer = by.customers.get(event.customer)
+    if customer is None or customer.is_archived:
+        raise _customer_error(customer, event)
+    kind = by.types.get(event.type)
+    if kind is None:
+        raise _type_error(event)
+    return customer, kind
+
+
+def _add(
+    prepared: PreparedEvents,
+    event: CanonicalEvent,
+    customer: KnownCustomer,
+    kind: KnownType,
+    identity: bytes,
+    instant: int,
+    by: Circumstances,
+) -> None:
+    """One entry in each column; all that can be wrong is found before the first."""
+    properties = event.properties
+    document = encode_json(event)
+    if not is_surely_within(document, properties, by.limits):
+        check_shape(properties, by.limits)
+    pools: Mapping[str, int] = _NO_POOLS
+    costs: Mapping[str, Decimal] | None = None
+    cost_state = _NOT_APPLICABLE
+    if kind.is_ai_call:
+        pools = read_pools(properties)
+        named = call_model(properties)
+        provider, charges = _charges(named, event.occurred_at or by.received_at, by)
+        costs = None if charges is None else charges.cost_parts(pools)
+        cost_state = _NO_RATE if costs is None else _COSTED
+        series = _call_series(properties, kind, customer.id, provider, named[1])
+    else:
+        series = _series(properties, kind, customer.id)
+    if by.refused_series and series in by.refused_series:
+        raise by.refused_series[series]
+    values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
+    position = len(prepared.keys)
+    if kind.needs:
+        prepared.kept += _kept(properties, kind, {**pools, **values}, position)
+    if event.call_id:
+        prepared.calls.append(position)
+    prepared.events.append(event)
+    prepared.types.append(kind)
+    # As event_key does, from the number that is here already.
+    prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
+    prepared.documents.append(document)
+    prepared.bodies.append(body_digest(document))
+    prepared.microseconds.append(instant)
+    prepared.days.append(customer.day(instant))
+    prepared.series.append(series)
+    prepared.pools.append(pools)
+    prepared.values.append(values)
+    prepared.cost_states.append(cost_state)
+    prepared.costs.append(costs or _NO_COSTS)
+    prepared.is_strict.append(event.occurred_at is None)
+
+
+def _charges(named: tuple[str, str], occurred_at: datetime, by: Circumstances) -> tuple[str, InForce | None]:
     """The provider of a model that a client named, and what charges its calls at an instant, if the book has it."""
-    match = book.match(provider=named[0], model=named[1])
-    return (named[0], None) if match is None else (match.provider, book.in_force(match, occurred_at))
+    provider, charges = by.in_force.get(named) or _UNKNOWN
+    if charges is None or not charges.since <= occurred_at < charges.until:
+        match = by.book.match(provider=named[0], model=named[1])
+        provider = named[0] if match is None else match.provider
+        charges = None if match is None else by.book.in_force(match, occurred_at)
+        by.in_force[named] = provider, charges
+    return provider, charges
 
 
 def check_time(occurred_at: datetime, *, now: datetime) -> None:

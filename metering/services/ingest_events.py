@@ -16,7 +16,7 @@ from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.dialects import native
 from metering.ingest.identity import same_content
 from metering.ingest.limits import shape_limits
-from metering.ingest.prepare import Preparation, PreparedEvents, prepare_events
+from metering.ingest.prepare import Circumstances, Preparation, PreparedEvents, prepare_events
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult
@@ -132,14 +132,16 @@ def _prepare(
             customers |= find_customers(missing, generation=generation)
     return prepare_events(
         events,
-        customers=customers,
-        types=types,
-        book=current_book(),
-        received_at=received_at,
-        now=timezone.now(),
-        limits=shape_limits(),
-        refused_series=refused_series,
-        refused_events=refused_events,
+        Circumstances(
+            customers=customers,
+            types=types,
+            book=current_book(),
+            received_at=received_at,
+            now=timezone.now(),
+            limits=shape_limits(),
+            refused_series=refused_series,
+            refused_events=refused_events,
+        ),
     )
 
 
