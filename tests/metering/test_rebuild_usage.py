@@ -234,7 +234,7 @@ def test_an_unfinished_request_is_not_noted_twice(acme, django_capture_on_commit
 def test_the_command_and_the_clock(acme, seat_change):
     send(0, 1)
     add_meters(seat_change)
-    assert tasks.rebuild_usage() == "0 events moved, 2 days counted"
+    assert tasks.rebuild_usage() == "0 events moved, 2 days counted, 0 corrections finished"
     out = StringIO()
     call_command("rebuild_rollups", "--event-type", "seat_change", "--since", "2026-03-02", stdout=out)
     assert out.getvalue().split("\n")[-2] == "1 days counted."
