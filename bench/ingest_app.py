@@ -10,15 +10,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import django
 import msgspec
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amberflow.settings")
 settings.DATABASES["default"]["NAME"] = os.environ["BENCH_DATABASE"]
+django.setup()
 
 from django.db import connection, models  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
+from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 from rest_framework import serializers  # noqa: E402
 from rest_framework.request import Request  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
@@ -85,6 +88,7 @@ _customers: dict[str, int] = {}
 _types: dict[str, int] = {}
 
 
+@csrf_exempt
 def orm_view(request: HttpRequest) -> HttpResponse:
     """Decoding without serializers, ids from memory."""
     if not _customers:

@@ -20,6 +20,7 @@ from invoicing.services.history import add_event
 from invoicing.services.numbering import next_number
 from invoicing.services.push import enqueue_push
 from metering.queries import is_unsettled
+from metering.services.claim_identities import claim_identities
 from rating.models import BillingPeriod, UnpricedUsage
 from rating.services.freeze import freeze_period
 from rating.services.periods import ensure_periods, find_obsolete_periods
@@ -42,6 +43,8 @@ def finalize_invoice(
     DomainError when the period is not over, the grace time runs, usage has no price and no reason is given to leave it
     out, or the invoice is void or uncollectible.
     """
+    # The task does it within a minute; a final invoice doesn't wait for that.
+    claim_identities()
     period_id = Invoice.objects.values_list("period_id", flat=True).get(pk=invoice_id)
     _follow_subscription(period_id, now)
     period = BillingPeriod.objects.select_for_update().get(pk=period_id)

@@ -281,7 +281,7 @@ def test_an_alias_costs_the_calls_that_waited_for_it_and_leaves_their_names(acme
 
     assert waiting() == [("azure", "other", 1, 7)]
     rows = usage_rows(customer_id=acme.pk, start=date(2026, 3, 1), end=date(2026, 4, 1))
-    assert {(row.day.day, row.dims["model"], row.costs.get("uncached_input")) for row in rows} == {
+    assert {(row.day.day, dict(row.dims)["model"], row.costs.get("uncached_input")) for row in rows} == {
         (1, "prod-4o", Decimal(1)),
         (2, "other", None),
         (3, "prod-4o", Decimal("0.5")),
