@@ -41,6 +41,7 @@ def quick_settings(settings):
 def forgetful_ingestion():
     """What ingestion remembers of committed rows must not outlive the test that made them."""
     from customers.rate_limits import forget_rates
+    from customers.services.api_keys import forget_api_keys
     from metering.costbook.book import forget_book
     from metering.ingest.resolve import forget
     from metering.pressure import forget_pressure
@@ -48,6 +49,7 @@ def forgetful_ingestion():
     from metering.services.request_log import forget_calls
 
     forget()
+    forget_api_keys()
     forget_book()
     forget_partitions()
     forget_rates()

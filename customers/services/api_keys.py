@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import string
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -18,6 +19,12 @@ RANDOM_CHARACTERS = 40
 SHOWN_CHARACTERS = len(PREFIX) + 6
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
+REMEMBERED_S = 2.0
+MAX_REMEMBERED = 10_000
+
+# By digest, until when.
+_known: dict[str, tuple[float, ApiKey]] = {}
+_UNKNOWN: tuple[float, ApiKey | None] = (0.0, None)
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -63,6 +70,9 @@ def revoke_api_key(*, key_id: int) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
+    # Now for this transaction, and again for whoever looked meanwhile.
+    forget_api_keys()
+    transaction.on_commit(forget_api_keys)
     return key
 
 
@@ -74,17 +84,29 @@ def limit_api_key(*, key_id: int, requests_per_second: int | None, events_per_se
         raise DomainError("api_key_not_found", f"There is no API key {key_id}.", field="key_id")
     key.requests_per_second, key.events_per_second = requests_per_second, events_per_second
     key.save(update_fields=["requests_per_second", "events_per_second"])
+    # Now for this transaction, and again for whoever looked meanwhile.
+    forget_api_keys()
+    transaction.on_commit(forget_api_keys)
     return key
 
 
 def find_api_key(*, plaintext: str) -> ApiKey | None:
-    """The valid key of that text, or None. Costs the same for right and wrong keys.
+    """The valid key of that text, or None.
 
-    Notes the use on the key, at most once a minute so that a busy key isn't rewritten by each request.
+    A valid key is remembered for seconds: for as long another process may still take one that was revoked. Notes the
+    use on the key, at most once a minute so that a busy key isn't rewritten by each request.
     """
-    key = ApiKey.objects.filter(digest=_digest(plaintext), revoked_at__isnull=True).first()
+    digest = _digest(plaintext)
+    until, known = _known.get(digest, _UNKNOWN)
+    if known is not None and until > time.monotonic():
+        return known
+    key = ApiKey.objects.filter(digest=digest, revoked_at__isnull=True).first()
     if key is None:
+        _known.pop(digest, None)
         return None
+    if len(_known) >= MAX_REMEMBERED:
+        _known.clear()
+    _known[digest] = (time.monotonic() + REMEMBERED_S, key)
     now = timezone.now()
     due = now - LAST_USED_RESOLUTION
     if key.last_used_at is None or key.last_used_at < due:
@@ -92,6 +114,11 @@ def find_api_key(*, plaintext: str) -> ApiKey | None:
             last_used_at=now
         )
     return key
+
+
+def forget_api_keys() -> None:
+    """Look each key up again, as if the process had just started."""
+    _known.clear()
 
 
 def _digest(plaintext: str) -> str:
