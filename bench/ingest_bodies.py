@@ -95,6 +95,85 @@ def openmeter(batch: Sequence[Call]) -> Any:
     ]
 
 
+def lago(batch: Sequence[Call]) -> Any:
+    return {
+        "events": [
+            {
+                "transaction_id": call.id,
+                "external_subscription_id": call.customer,
+                "code": "llm_call",
+                "timestamp": call.at,
+                "properties": event["properties"],
+            }
+            for call, event in zip(batch, native(batch), strict=True)
+        ]
+    }
+
+
+def amberflo(batch: Sequence[Call]) -> Any:
+    return [
+        {
+            "uniqueId": call.id,
+            "meterApiName": "llm_call",
+            "meterValue": 1,
+            "customerId": call.customer,
+            "meterTimeInMillis": int(call.at * 1000),
+            "dimensions": {"model": call.model, "feature": call.feature},
+        }
+        for call in batch
+    ]
+
+
+def litellm(batch: Sequence[Call]) -> Any:
+    return [
+        {
+            "id": call.id,
+            "call_type": "acompletion",
+            "status": "success",
+            "custom_llm_provider": "openai",
+            "model": "gpt-4o",
+            "end_user": call.customer,
+            "startTime": call.at - 1,
+            "endTime": call.at,
+            "prompt_tokens": call.input,
+            "completion_tokens": call.output,
+            "total_tokens": call.input + call.output,
+            "metadata": {"user_api_key_team_id": "team", "requester_metadata": {"feature": call.feature}},
+            "messages": [{"role": "user", "content": "x" * 200}],
+            "response": {"choices": [{"message": {"content": "y" * 200}}]},
+        }
+        for call in batch
+    ]
+
+
+def opentelemetry(batch: Sequence[Call]) -> Any:
+    spans = [
+        {
+            "traceId": f"{number:032x}",
+            "spanId": call.request[4:],
+            "name": "chat",
+            "startTimeUnixNano": str(int((call.at - 1) * 1_000_000_000)),
+            "endTimeUnixNano": str(int(call.at * 1_000_000_000)),
+            "attributes": [
+                *(
+                    {"key": name, "value": {"stringValue": value}}
+                    for name, value in (
+                        ("gen_ai.operation.name", "chat"),
+                        ("gen_ai.response.model", call.model),
+                        ("gen_ai.response.id", call.id),
+                        ("amberflow.customer", call.customer),
+                        ("feature", call.feature),
+                    )
+                ),
+                {"key": "gen_ai.usage.input_tokens", "value": {"intValue": str(call.input)}},
+                {"key": "gen_ai.usage.output_tokens", "value": {"intValue": str(call.output)}},
+            ],
+        }
+        for number, call in enumerate(batch, 1)
+    ]
+    return {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"spans": spans}]}]}
+
+
 def requests(
     write: Callable[[Sequence[Call]], Any], found: Iterator[Call], *, path: str, key: str, batch: int, count: int
 ) -> list[Prepared]:
@@ -109,4 +188,8 @@ def requests(
 DIALECTS: dict[str, tuple[Callable[[Sequence[Call]], Any], str, int]] = {
     "native": (native, "/api/v1/usage", 1000),
     "openmeter": (openmeter, "/api/v1/events", 1000),
+    "lago": (lago, "/api/v1/events/batch", 100),
+    "amberflo": (amberflo, "/ingest", 200),
+    "litellm": (litellm, "/api/v1/litellm", 512),
+    "opentelemetry": (opentelemetry, "/v1/traces", 512),
 }
