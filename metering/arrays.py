@@ -42,10 +42,7 @@ class _InstantArrayDumper(_UuidArrayDumper):
 
 def uuid_array(values: Sequence[bytes]) -> UuidArray:
     """An array of UUIDs from their 16 bytes."""
-    parts = [_header(_UUID, len(values))]
-    for value in values:
-        parts += (_UUID_LENGTH, value)
-    return UuidArray(b"".join(parts))
+    return UuidArray(_header(_UUID, len(values)) + _UUID_LENGTH.join((b"", *values)))
 
 
 def instant_array(microseconds: Sequence[int]) -> InstantArray:

@@ -1,11 +1,12 @@
 """Runs the statements of `metering/sql/` on Django's connection, their parameters bound by the server.
 
 Django binds parameters into the text of a statement; with arrays of thousands of values that text would have to be
-parsed each time. A cursor of psycopg's own sends them beside a prepared statement.
+parsed each time. A cursor of psycopg's own sends them beside the statement.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from amberflow.lib.errors import DomainError
 from metering.arrays import adapt
 
 _FOLDER = Path(__file__).parent / "sql"
+_PLACES = re.compile(r"%%|%\((?P<name>\w+)\)s")
 
 
 @lru_cache
@@ -37,13 +39,54 @@ def run_statement(name: str, parameters: Mapping[str, Any], *, parts: tuple[str,
     return run_text(statement(name, parts), parameters)
 
 
-def run_text(text: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Execute a statement and return its rows. Raises Django's database errors."""
+def run_text(text: str, parameters: Mapping[str, Any], *, prepared: bool = False) -> list[tuple[Any, ...]]:
+    """Execute a statement and return its rows. Raises Django's database errors.
+
+    A `prepared` one is parsed and planned once per connection: for what runs all the time in the same way. Others are
+    planned for the values that they get.
+    """
+    query, names = _numbered(text)
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with (
+        connection.wrap_database_errors,
+        _preparing(connection.connection) if prepared else nullcontext(),
+        psycopg.RawCursor(connection.connection) as cursor,
+    ):
         adapt(cursor)
-        cursor.execute(text, parameters, prepare=True)
+        cursor.execute(query, [parameters[name] for name in names], prepare=prepared)
         return cursor.fetchall() if cursor.description else []
+
+
+def copy_in(text: str, rows: bytes) -> None:
+    """Execute `COPY … FROM STDIN` with these rows, in a transaction. Raises Django's database errors."""
+    with (
+        connection.wrap_database_errors,
+        psycopg.RawCursor(connection.connection) as cursor,
+        cursor.copy(text.encode()) as copy,
+    ):
+        copy.write(rows)
+
+
+@contextmanager
+def _preparing(raw: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let statements be prepared on a connection of which Django says that none are."""
+    raw.prepare_threshold = 0
+    try:
+        yield
+    finally:
+        raw.prepare_threshold = None
+
+
+@lru_cache(maxsize=1024)
+def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement with $1, $2 … in place of its named parameters, as PostgreSQL understands it, and their names."""
+    numbers: dict[str, int] = {}
+
+    def replace(found: re.Match[str]) -> str:
+        name = found["name"]
+        return f"${numbers.setdefault(name, len(numbers) + 1)}" if name else "%"
+
+    return _PLACES.sub(replace, text).encode(), tuple(numbers)
 
 
 @contextmanager

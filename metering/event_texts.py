@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from metering.ingest.facts import hash_text, unique_text
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.models import Event, EventBatch, Series
 from metering.needs import Needs
 from metering.queries import key_range, not_voided

@@ -16,7 +16,7 @@ from amberflow.lib.money import use_money_context
 from metering.arrays import uuid_array
 from metering.database import run_statement
 from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.measures import COST_PARTS, MEASURES
 from metering.models import CorrectionRun, Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
 from metering.needs import KeptTypes, kept_types

@@ -18,7 +18,7 @@ from customers.models import Customer
 from metering.database import run_statement
 from metering.event_query import with_context
 from metering.ingest.identity import event_identity, event_key
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.models import Event
 from metering.pressure import OverloadedError
 

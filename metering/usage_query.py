@@ -27,7 +27,7 @@ from metering.database import run_statement
 from metering.ingest.facts import hash_text, unique_text
 from metering.ingest.identity import first_key
 from metering.ingest.prepare import EARLIEST
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.meters import measures_of, stat_of
 from metering.models import EventBatch, Meter, Series, TimezoneChange, UsageRebuild
 from metering.models.meter import Aggregation

@@ -1,6 +1,6 @@
 """What a call cost, from the rates of its model. Pure: rates and counts in, exact amounts out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -76,13 +76,7 @@ class PriceList:
 
     def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
         """The cost of one call by part (see the function cost_parts)."""
-        tier = self.tiers[-1]
-        if len(self.tiers) > 1:
-            input_tokens = 0
-            for pool, count in pools.items():
-                if pool in _INPUT:
-                    input_tokens += count
-            tier = next((each for each in self.tiers if input_tokens > each.above), tier)
+        tier = self._tier(sum([count for pool, count in pools.items() if pool in _INPUT]))
         prices = tier.prices
         costs: dict[str, Decimal] = {}
         for pool, count in pools.items():
@@ -96,6 +90,38 @@ class PriceList:
             return None
         return costs if costs or _says_zero(pools, prices) else None
 
+    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> dict[str, list[Decimal | None]] | None:
+        """The costs of many calls with the same pools by part, None where cost_parts leaves a part out.
+
+        None for calls that only cost_parts can tell: of several tiers, of unknown cost, or that cost nothing at all.
+        """
+        if not pools:
+            return None
+        tier = self.tiers[-1]
+        if len(self.tiers) > 1:
+            inputs = [sum(counts) for counts in zip(*(pools[pool] for pool in pools if pool in _INPUT), strict=True)]
+            tier = self._tier(min(inputs, default=0))
+            if tier is not self._tier(max(inputs, default=0)):
+                return None
+        if REQUEST in tier.unknown or not tier.unknown.isdisjoint(pools):
+            return None
+        costs: dict[str, list[Decimal | None]] = {}
+        each_costs = False
+        for pool, counts in pools.items():
+            price = tier.prices.get(pool)
+            if price:
+                costs[pool] = [_times(price, count) if count else None for count in counts]
+                each_costs = each_costs or min(counts) > 0
+        if tier.prices.get(REQUEST):
+            costs[REQUEST] = [tier.prices[REQUEST] for _ in next(iter(pools.values()))]
+            each_costs = True
+        return costs if each_costs else None
+
+    def _tier(self, input_tokens: int) -> Tier:
+        if len(self.tiers) == 1:
+            return self.tiers[0]
+        return next((tier for tier in self.tiers if input_tokens > tier.above), self.tiers[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:
@@ -108,6 +134,10 @@ class InForce:
     def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
         """The cost of one call in this time by part (see the function cost_parts)."""
         return None if self.prices is None else self.prices.cost_parts(pools)
+
+    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> dict[str, list[Decimal | None]] | None:
+        """The costs of many calls in this time (see PriceList.cost_columns)."""
+        return None if self.prices is None else self.prices.cost_columns(pools)
 
 
 def price_lists(rates: Iterable[Rate]) -> tuple[PriceList, ...]:

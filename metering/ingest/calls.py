@@ -25,7 +25,7 @@ def find_reported(prepared: PreparedEvents, *, source: str) -> Mapping[bytes, Ev
     """
     calls: dict[bytes, int] = {}
     for position in prepared.calls:
-        digest = call_digest(customer_id=prepared.series[position][0], call_id=prepared.events[position].call_id)
+        digest = call_digest(customer_id=prepared.customer_ids[position], call_id=prepared.events[position].call_id)
         calls.setdefault(digest, position)
     run_statement(
         "claim_calls",
@@ -45,7 +45,7 @@ def find_reported(prepared: PreparedEvents, *, source: str) -> Mapping[bytes, Ev
     reported = {}
     for position in prepared.calls:
         event = prepared.events[position]
-        digest = call_digest(customer_id=prepared.series[position][0], call_id=event.call_id)
+        digest = call_digest(customer_id=prepared.customer_ids[position], call_id=event.call_id)
         by = others.get(UUID(bytes=digest))
         if by is not None:
             reported[prepared.keys[position][-HASHED_IN_KEY:]] = EventError(

@@ -11,6 +11,8 @@ import msgspec
 ID_LENGTH = 200
 TYPE_LENGTH = 100
 SOURCE_LENGTH = 200
+# How a NUL character, which can't be stored, stands in a JSON text.
+NUL_IN_JSON = b"\\u0000"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Any instant that a datetime can hold has fewer digits, even in milliseconds.
@@ -128,6 +130,12 @@ def decode_json(body: bytes) -> Any:
 def encode_json(value: Any) -> bytes:
     """JSON with Decimals as numbers."""
     return _encoder.encode(value)
+
+
+def encode_json_lines(values: Sequence[Any]) -> list[bytes]:
+    """Each value as JSON, as encode_json does."""
+    # A line break inside of a text is written as \\n.
+    return _encoder.encode_lines(values).split(b"\n")[:-1]
 
 
 def encode_json_sorted(value: Any) -> bytes:

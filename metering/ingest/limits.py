@@ -31,14 +31,18 @@ def shape_limits() -> ShapeLimits:
     return ShapeLimits(settings.INGEST_MAX_PROPERTIES, settings.INGEST_MAX_KEY_LENGTH, settings.INGEST_MAX_VALUE_LENGTH)
 
 
-def is_surely_within(document: bytes, properties: Mapping[str, Any], limits: ShapeLimits) -> bool:
-    """Whether an event needs no closer look, from its stored text: flat, and too short to be beyond any limit but that
-    of names, which are remembered because events of one client have the same."""
-    return (
-        len(document) <= min(limits.value_length, 2 * limits.properties)
-        and document.count(b"{") <= _BRACES_OF_A_FLAT_EVENT
-        and _longest(tuple(properties)) <= limits.key_length
-    )
+def check_shapes(
+    documents: Sequence[bytes], events: Sequence[Mapping[str, Any]], names: tuple[str, ...], limits: ShapeLimits
+) -> None:
+    """check_shape for the properties of events that all have these names, from their stored texts where those say
+    enough: flat, and too short to be beyond any limit but that of names."""
+    most = min(limits.value_length, 2 * limits.properties)
+    if max(map(len, documents)) <= most and _longest(names) <= limits.key_length:
+        braces = sum([document.count(b"{") for document in documents])
+        if braces <= _BRACES_OF_A_FLAT_EVENT * len(documents):
+            return
+    for properties in events:
+        check_shape(properties, limits)
 
 
 @lru_cache(maxsize=4096)

@@ -1,10 +1,12 @@
 """From canonical events to the columns that are stored: customer, series, local day, quantities and cost.
 
 Everything that can be wrong with a readable event is found here; writing it can't fail any more for its content. A
-request may have thousands of events: they are turned into columns in one pass, without an object for each.
+request may have thousands of events, most of them alike: those of one type and model with the same properties are a
+*block*, of which everything is worked out column by column. A block with an event that can't be taken is worked out
+again event by event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,14 +16,14 @@ from amberflow.lib.money import NumberError, parse_decimal
 from metering.aggregations import EPOCH, microseconds
 from metering.costbook.book import CostBook
 from metering.costbook.calculate import InForce
-from metering.ingest.canonical import CanonicalEvent, EventError, encode_json
+from metering.ingest.canonical import CanonicalEvent, EventError, encode_json_lines
 from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity
-from metering.ingest.limits import ShapeLimits, check_shape, is_surely_within
+from metering.ingest.limits import ShapeLimits, check_shapes
 from metering.ingest.resolve import KnownCustomer, KnownType
 from metering.ingest.series_key import SeriesKey
-from metering.ingest.tokens import read_pools
-from metering.measures import VALUES
+from metering.ingest.tokens import read_pool_columns
+from metering.measures import COST_PARTS, POOLS, VALUES
 from metering.models.event import CostState
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
@@ -32,12 +34,13 @@ MAX_VALUE = 10**18
 MODEL, PROVIDER = "model", "provider"
 PROVIDERS = ("provider", "custom_llm_provider")
 
+# A column that has an entry for each event of a request, None where an event has none.
+Column = list[Any]
+
 _EARLIEST = microseconds(EARLIEST)
 _NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
 _UNKNOWN: tuple[str, InForce | None] = ("", None)
-_NO_POOLS: Mapping[str, int] = {}
-_NO_VALUES: Mapping[str, Decimal] = {}
-_NO_COSTS: Mapping[str, Decimal] = {}
+_NO_MODEL = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,27 @@ class Kept:
 
 @dataclass(slots=True)
 class PreparedEvents:
-    """Events ready to be written, as columns of equal length: one entry for each identity of the request.
+    """Events ready to be written, as columns of equal length: one entry for each identity of the request, in an order
+    of their own.
 
-    `documents` are the events as they are stored. `costs` are by part, in the cost book's currency; `microseconds` are
-    since 1970. `is_strict` says that the identity is claimed for every time at once, because the client sent none.
+    `documents` are the events as they are stored, `microseconds` since 1970. `series` are numbers in `series_keys`.
+    `measures` (pools and values) and `costs` (by part, in the cost book's currency) are the columns that any event
+    has something in. `is_strict` says that the identity is claimed for all times at once: the client sent none.
     """
 
     events: list[CanonicalEvent] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
     types: list[KnownType] = field(default_factory=list)
+    customer_ids: list[int] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     bodies: list[int] = field(default_factory=list)
     microseconds: list[int] = field(default_factory=list)
     days: list[date] = field(default_factory=list)
-    series: list[SeriesKey] = field(default_factory=list)
-    pools: list[Mapping[str, int]] = field(default_factory=list)
-    values: list[Mapping[str, Decimal]] = field(default_factory=list)
+    series: list[int] = field(default_factory=list)
+    series_keys: dict[SeriesKey, int] = field(default_factory=dict)
+    measures: dict[str, Column] = field(default_factory=dict)
     cost_states: list[int] = field(default_factory=list)
-    costs: list[Mapping[str, Decimal]] = field(default_factory=list)
+    costs: dict[str, Column] = field(default_factory=dict)
     is_strict: list[bool] = field(default_factory=list)
     # Positions of events with the provider's response id.
     calls: list[int] = field(default_factory=list)
@@ -82,8 +88,8 @@ class PreparedEvents:
 class Preparation:
     """What became of each event of a request: its position among the prepared ones, or why it can't be taken.
 
-    Events with the same identity have the same position; the first of them is the one that is prepared, and
-    `repeats` has the others with their type, by their index in the request.
+    Events with the same identity have the same position; the first of them that can be taken is the one that is
+    prepared, and `repeats` has the others with their type, by their index in the request.
     """
 
     prepared: PreparedEvents
@@ -107,93 +113,202 @@ class Circumstances:
     in_force: dict[tuple[str, str], tuple[str, InForce | None]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Block:
+    """Events of one type and model whose properties have the same names in the same order."""
+
+    kind: KnownType
+    names: tuple[str, ...]
+    # Provider and model as the client names them.
+    named: tuple[str, str]
+    indexes: list[int] = field(default_factory=list)
+    events: list[CanonicalEvent] = field(default_factory=list)
+    customers: list[KnownCustomer] = field(default_factory=list)
+    identities: list[bytes] = field(default_factory=list)
+    instants: list[int] = field(default_factory=list)
+
+    def singly(self) -> Iterator["_Block"]:
+        """A block for each event."""
+        for row in zip(self.indexes, self.events, self.customers, self.identities, self.instants, strict=True):
+            yield _Block(self.kind, self.names, self.named, *([value] for value in row))  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class _Worked:
+    """The columns of a block that can be wrong."""
+
+    documents: list[bytes]
+    provider: str
+    measures: dict[str, Column]
+    costs: dict[str, Column]
+    cost_states: list[int]
+    series: list[SeriesKey]
+    kept: list[Kept]
+
+
 def prepare_events(events: Sequence[CanonicalEvent], by: Circumstances) -> Preparation:
     """Work out everything that is stored of the events, and why some can't be taken."""
-    found = Preparation(PreparedEvents(), [], {})
-    positions: dict[bytes, int] = {}
-    received = microseconds(by.received_at)
-    latest = microseconds(by.now + MAX_AHEAD)
-    for index, event in enumerate(events):
-        try:
-            customer, kind = _whose(event, by)
-            identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
-            known = positions.get(identity)
-            if known is not None:
-                found.outcomes.append(known)
-                found.repeats[index] = event, kind
-                continue
-            instant = received if event.occurred_at is None else microseconds(event.occurred_at)
-            if not _EARLIEST <= instant <= latest:
-                raise _time_error(instant)
-            if by.refused_events and identity in by.refused_events:
-                raise by.refused_events[identity]
-            _add(found.prepared, event, customer, kind, identity, instant, by)
-        except EventError as error:
-            found.outcomes.append(error)
-        else:
-            position = positions[identity] = len(found.prepared.keys) - 1
-            found.outcomes.append(position)
+    found = Preparation(PreparedEvents(), [0] * len(events), {})
+    waiting: Iterable[int] = range(len(events))
+    while waiting:
+        blocks, repeats = _sort(events, waiting, found.outcomes, by)
+        for block in blocks:
+            _prepare_block(block, found, by)
+        waiting = []
+        for index, first in repeats:
+            position = found.outcomes[first]
+            if isinstance(position, EventError):
+                # Of what can't be taken nothing counts: the next one with this identity may.
+                waiting.append(index)
+            else:
+                found.outcomes[index] = position
+                found.repeats[index] = events[index], by.types[events[index].type]
     return found
 
 
-def _whose(event: CanonicalEvent, by: Circumstances) -> tuple[KnownCustomer, KnownType]:
-    customer = by.customers.get(event.customer)
-    if customer is None or customer.is_archived:
-        raise _customer_error(customer, event)
-    kind = by.types.get(event.type)
-    if kind is None:
-        raise _type_error(event)
-    return customer, kind
+def _sort(
+    events: Sequence[CanonicalEvent], indexes: Iterable[int], outcomes: list[int | EventError], by: Circumstances
+) -> tuple[Iterable[_Block], list[tuple[int, int]]]:
+    """The events at these indexes in blocks, and those whose identity an earlier one has, with its index."""
+    blocks: dict[tuple[int, tuple[str, ...], tuple[str, str]], _Block] = {}
+    repeats: list[tuple[int, int]] = []
+    firsts: dict[bytes, int] = {}
+    received, latest = microseconds(by.received_at), microseconds(by.now + MAX_AHEAD)
+    customers, types, refused = by.customers, by.types, by.refused_events
+    for index in indexes:
+        event = events[index]
+        customer, kind = customers.get(event.customer), types.get(event.type)
+        if customer is None or customer.is_archived or kind is None:
+            outcomes[index] = _unknown(event, customer)
+            continue
+        identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
+        first = firsts.get(identity)
+        if first is not None:
+            repeats.append((index, first))
+            continue
+        instant = received if event.occurred_at is None else microseconds(event.occurred_at)
+        if not _EARLIEST <= instant <= latest:
+            outcomes[index] = _time_error(instant)
+            continue
+        if refused and identity in refused:
+            outcomes[index] = refused[identity]
+            continue
+        firsts[identity] = index
+        names = tuple(event.properties)
+        named = call_model(event.properties) if kind.is_ai_call else _NO_MODEL
+        block = blocks.get((kind.id, names, named))
+        if block is None:
+            block = blocks[kind.id, names, named] = _Block(kind, names, named)
+        block.indexes.append(index)
+        block.events.append(event)
+        block.customers.append(customer)
+        block.identities.append(identity)
+        block.instants.append(instant)
+    return blocks.values(), repeats
 
 
-def _add(
-    prepared: PreparedEvents,
-    event: CanonicalEvent,
-    customer: KnownCustomer,
-    kind: KnownType,
-    identity: bytes,
-    instant: int,
-    by: Circumstances,
-) -> None:
-    """One entry in each column; all that can be wrong is found before the first."""
-    properties = event.properties
-    document = encode_json(event)
-    if not is_surely_within(document, properties, by.limits):
-        check_shape(properties, by.limits)
-    pools: Mapping[str, int] = _NO_POOLS
-    costs: Mapping[str, Decimal] | None = None
-    cost_state = _NOT_APPLICABLE
+def _prepare_block(block: _Block, found: Preparation, by: Circumstances) -> None:
+    try:
+        worked = _work_out(block, by, len(found.prepared.keys))
+    except EventError as error:
+        if len(block.indexes) == 1:
+            found.outcomes[block.indexes[0]] = error
+            return
+        for single in block.singly():
+            _prepare_block(single, found, by)
+        return
+    for position, index in enumerate(block.indexes, len(found.prepared.keys)):
+        found.outcomes[index] = position
+    _append(found.prepared, block, worked)
+
+
+def _work_out(block: _Block, by: Circumstances, position: int) -> _Worked:
+    """Everything of a block that can be wrong; its first event will stand at the position. Raises EventError."""
+    kind = block.kind
+    calls = [event.properties for event in block.events]
+    documents = encode_json_lines(block.events)
+    check_shapes(documents, calls, block.names, by.limits)
+    provider = ""
+    measures: dict[str, Column] = {}
+    costs: dict[str, Column] = {}
+    states = [_NOT_APPLICABLE] * len(calls)
     if kind.is_ai_call:
-        pools = read_pools(properties)
-        named = call_model(properties)
-        provider, charges = _charges(named, event.occurred_at or by.received_at, by)
-        costs = None if charges is None else charges.cost_parts(pools)
-        cost_state = _NO_RATE if costs is None else _COSTED
-        series = _call_series(properties, kind, customer.id, provider, named[1])
-    else:
-        series = _series(properties, kind, customer.id)
-    if by.refused_series and series in by.refused_series:
-        raise by.refused_series[series]
-    values = values_of_type(properties, kind.values) if kind.values else _NO_VALUES
-    position = len(prepared.keys)
-    if kind.needs:
-        prepared.kept += _kept(properties, kind, {**pools, **values}, position)
-    if event.call_id:
-        prepared.calls.append(position)
-    prepared.events.append(event)
-    prepared.types.append(kind)
-    # As event_key does, from the number that is here already.
-    prepared.keys.append((instant // 1_000_000).to_bytes(4, "big") + identity)
-    prepared.documents.append(document)
-    prepared.bodies.append(body_digest(document))
-    prepared.microseconds.append(instant)
-    prepared.days.append(customer.day(instant))
-    prepared.series.append(series)
-    prepared.pools.append(pools)
-    prepared.values.append(values)
-    prepared.cost_states.append(cost_state)
-    prepared.costs.append(costs or _NO_COSTS)
-    prepared.is_strict.append(event.occurred_at is None)
+        pools, rows = read_pool_columns(block.names, calls)
+        provider, costs, states = _cost(block, pools, rows, by)
+        measures = dict(pools) if pools else _columns(rows, POOLS)
+    series = _series_keys(block, calls, provider)
+    if by.refused_series:
+        for key in series:
+            if key in by.refused_series:
+                raise by.refused_series[key]
+    if kind.values:
+        measures |= _columns([values_of_type(properties, kind.values) for properties in calls], VALUES)
+    kept = _kept(calls, kind, measures, position) if kind.needs else []
+    return _Worked(documents, provider, measures, costs, states, series, kept)
+
+
+def _append(prepared: PreparedEvents, block: _Block, worked: _Worked) -> None:
+    """One entry for each event of the block in each column."""
+    position, length = len(prepared.keys), len(block.indexes)
+    prepared.calls += [position + offset for offset, event in enumerate(block.events) if event.call_id]
+    prepared.events += block.events
+    prepared.documents += worked.documents
+    prepared.types += [block.kind] * length
+    prepared.customer_ids += [customer.id for customer in block.customers]
+    # As event_key does, from the numbers that are here already.
+    prepared.keys += [
+        (instant // 1_000_000).to_bytes(4, "big") + identity
+        for instant, identity in zip(block.instants, block.identities, strict=True)
+    ]
+    prepared.bodies += map(body_digest, worked.documents)
+    prepared.microseconds += block.instants
+    prepared.days += [customer.day(instant) for customer, instant in zip(block.customers, block.instants, strict=True)]
+    numbers = prepared.series_keys
+    prepared.series += [numbers.setdefault(key, len(numbers)) for key in worked.series]
+    prepared.cost_states += worked.cost_states
+    prepared.is_strict += [event.occurred_at is None for event in block.events]
+    prepared.kept += worked.kept
+    _extend(prepared.measures, worked.measures, position, length)
+    _extend(prepared.costs, worked.costs, position, length)
+
+
+def _extend(columns: dict[str, Column], more: Mapping[str, Column], position: int, length: int) -> None:
+    """Put the columns of a block behind those before it, which have so many entries; None where either has none."""
+    for name in columns.keys() - more.keys():
+        columns[name] += [None] * length
+    for name, column in more.items():
+        columns.setdefault(name, [None] * position).extend(column)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, Column]:
+    """The columns of rows that have only some of the names; names that no row has are left out."""
+    used = set().union(*rows)
+    return {name: [row.get(name) for row in rows] for name in names if name in used}
+
+
+def _cost(
+    block: _Block, pools: Mapping[str, list[int]], rows: Sequence[Mapping[str, int]], by: Circumstances
+) -> tuple[str, dict[str, Column], list[int]]:
+    """The provider that was called, the costs of a block by part, and whether each event has a cost."""
+    times = [event.occurred_at or by.received_at for event in block.events]
+    first, last = min(times), max(times)
+    provider, charges = _charges(block.named, first, by)
+    if pools and charges is not None and last < charges.until:
+        columns = charges.cost_columns(pools)
+        if columns is not None:
+            return provider, columns, [_COSTED] * len(times)
+    if not rows:
+        rows = [dict(zip(pools, row, strict=True)) for row in zip(*pools.values(), strict=True)] or [{}] * len(times)
+    costs = [_cost_parts(block.named, at, row, by) for at, row in zip(times, rows, strict=True)]
+    states = [_NO_RATE if parts is None else _COSTED for parts in costs]
+    return provider, _columns([parts or {} for parts in costs], COST_PARTS), states
+
+
+def _cost_parts(
+    named: tuple[str, str], at: datetime, pools: Mapping[str, int], by: Circumstances
+) -> dict[str, Decimal] | None:
+    _, charges = _charges(named, at, by)
+    return None if charges is None else charges.cost_parts(pools)
 
 
 def _charges(named: tuple[str, str], occurred_at: datetime, by: Circumstances) -> tuple[str, InForce | None]:
@@ -223,6 +338,12 @@ def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
         provider = ""
     model = properties.get(MODEL)
     return provider, model if isinstance(model, str) else ""
+
+
+def _unknown(event: CanonicalEvent, customer: KnownCustomer | None) -> EventError:
+    if customer is None or customer.is_archived:
+        return _customer_error(customer, event)
+    return _type_error(event)
 
 
 def _customer_error(customer: KnownCustomer | None, event: CanonicalEvent) -> EventError:
@@ -256,25 +377,27 @@ def _time_error(instant: int) -> EventError:
     )
 
 
-def _call_series(
-    properties: Mapping[str, Any], kind: KnownType, customer_id: int, provider: str, model: str
-) -> SeriesKey:
-    """The series of an AI call: its provider is the one that was recognised."""
-    values = []
-    for name in kind.dimensions:
-        value = model if name == MODEL else provider if name == PROVIDER else properties.get(name)
-        # The common case by itself: a text that is no trouble.
-        if type(value) is str and len(value) <= MAX_DIMENSION_LENGTH and "\0" not in value:
-            values.append(value)
-        else:
-            values.append(_dimension_text(value, name))
-    return customer_id, kind.id, kind.dimensions, tuple(values)
+def _series_keys(block: _Block, calls: Sequence[Mapping[str, Any]], provider: str) -> list[SeriesKey]:
+    """The series of each event; the provider of an AI call is the one that was recognised. Raises EventError."""
+    kind, length = block.kind, len(calls)
+    known = {MODEL: block.named[1], PROVIDER: provider} if kind.is_ai_call else {}
+    columns = [
+        [_dimension_text(known[name], name)] * length if name in known else _dimension_texts(calls, name)
+        for name in kind.dimensions
+    ]
+    values: Iterable[tuple[str, ...]] = zip(*columns, strict=True) if columns else [()] * length
+    ids = [customer.id for customer in block.customers]
+    return [(customer_id, kind.id, kind.dimensions, each) for customer_id, each in zip(ids, values, strict=True)]
 
 
-def _series(properties: Mapping[str, Any], kind: KnownType, customer_id: int) -> SeriesKey:
-    """The series of an event that is no AI call."""
-    values = [_dimension_text(properties.get(name), name) for name in kind.dimensions]
-    return customer_id, kind.id, kind.dimensions, tuple(values)
+def _dimension_texts(calls: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    stated = [properties.get(name) for properties in calls]
+    if set(map(type, stated)) == {str}:
+        # Few different ones; other values than texts can't be told apart so: 1 is True.
+        for text in set(stated):
+            _dimension_text(text, name)
+        return stated  # type: ignore[return-value]
+    return [_dimension_text(value, name) for value in stated]
 
 
 def _dimension_text(value: Any, name: str) -> str:
@@ -318,12 +441,15 @@ def values_of_type(properties: Mapping[str, Any], names: Sequence[str]) -> dict[
 
 
 def _kept(
-    properties: Mapping[str, Any], kind: KnownType, measured: Mapping[str, int | Decimal], position: int
+    calls: Sequence[Mapping[str, Any]], kind: KnownType, measures: Mapping[str, Column], position: int
 ) -> list[Kept]:
-    return [
-        *(
-            Kept(position, name, value, name in kind.needs.kept, None)
+    kept = []
+    for at, properties in enumerate(calls):
+        measured = {name: column[at] for name, column in measures.items() if column[at] is not None}
+        kept += [
+            Kept(position + at, name, value, name in kind.needs.kept, None)
             for name, value in values_of(measured, kind.needs).items()
-        ),
-        *(Kept(position, name, None, False, digest) for name, digest in text_hashes(properties, kind.needs).items()),
-    ]
+        ]
+        hashes = text_hashes(properties, kind.needs)
+        kept += [Kept(position + at, name, None, False, digest) for name, digest in hashes.items()]
+    return kept

@@ -1,23 +1,35 @@
-"""Writes prepared events: what is new goes in with its usage, what was there before is recognised."""
+"""Writes prepared events: what is new goes in with its usage, what was there before is left out.
+
+A large request whose events are all new, as nearly all of them are, goes in by COPY, which can't leave anything out:
+if one event is known, PostgreSQL refuses them all, and they go in by a statement that finds out which are new.
+"""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
-import zstandard
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from metering.arrays import array_literal, instant_array, number_array, uuid_array
-from metering.database import run_statement, run_text, statement
-from metering.ingest.canonical import decode_json
+from metering.database import copy_in, run_text, statement
 from metering.ingest.identity import stored_identity
 from metering.ingest.prepare import PreparedEvents
-from metering.ingest.series_key import SeriesKey
+from metering.ingest.stored import pack
+from metering.ingest.sums import sums_by_day
 from metering.measures import COST_PARTS, POOLS, VALUES
 
-# The fastest level; a higher one saves a tenth of the bytes and takes several times as long.
-COMPRESSION_LEVEL = 1
+# Fewer events go in faster by one statement.
+COPY_FROM = 50
+# How long, after a request with events that were known, more of the same client are expected.
+REPEATS_EXPECTED_S = 60.0
+MAX_REMEMBERED = 10_000
 
 _TYPES = {
     **dict.fromkeys(POOLS, "bigint"),
@@ -25,19 +37,11 @@ _TYPES = {
     **{f"{part}_cost": "numeric" for part in COST_PARTS},
 }
 _STRICT_PARTS = ("ingest_strict", "ingest_strict_arrays", "ingest_strict_names", "ingest_strict_only")
-_local = threading.local()
+_EVENT_COLUMNS = ("key", "occurred_at", "series_id", "position", "day", "cost_state", "body")
 
 
 class OutdatedError(Exception):
     """The events were prepared by what no longer holds: prepare them again under the newest generation."""
-
-
-class StoredEvent(NamedTuple):
-    """An event that is there: the digest of its body (None in events of earlier releases), and where it was sent."""
-
-    body: int | None
-    batch_id: int
-    position: int
 
 
 class Outcome(Enum):
@@ -48,94 +52,164 @@ class Outcome(Enum):
     CONFLICT = "conflict"
 
 
-def write_events(
-    prepared: PreparedEvents,
-    *,
-    series: Mapping[SeriesKey, int],
-    source: str,
-    api_key_id: int | None,
-    received_at: Any,
-    generation: int,
-    strict: bool,
-) -> set[bytes]:
-    """Write the events that are new, and return their keys; the others are known (`stored_bodies`).
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What is the same for all events of a request. `series_ids` in the order of their numbers among the prepared;
+    with `strict` every event claims its id for all times at once, otherwise only those that say so, and the audit does
+    for the others."""
 
-    With `strict` every event claims its id for all times at once, otherwise only those that say so; the other ids are
-    claimed by the audit. Runs in the caller's transaction. Raises OutdatedError, and writes nothing, when `generation`,
-    under which they were prepared, is not the newest.
+    source: str
+    api_key_id: int | None
+    received_at: datetime
+    generation: int
+    series_ids: Sequence[int]
+    strict: bool
+
+
+def write_events(prepared: PreparedEvents, writing: Writing) -> set[int]:
+    """Write the events that are new, and return their positions; the others are known (`stored_events`).
+
+    In one transaction, or the caller's. Raises OutdatedError, and writes nothing, when the generation under which they
+    were prepared is not the newest.
     """
+    # Which of them are new decides what is kept beside sums.
+    may_copy = len(prepared.keys) >= COPY_FROM and not prepared.kept
+    client = (writing.source, writing.api_key_id)
+    if may_copy and not _repeats.are_expected(client):
+        try:
+            with transaction.atomic():
+                _copy(prepared, writing)
+            return set(range(len(prepared.keys)))
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, UniqueViolation):
+                raise
+            _repeats.expect(client)
+    return _insert(prepared, writing)
+
+
+class _Repeats:
+    """Remembers clients that send events again. Only a matter of speed: what was copied in vain takes room until the
+    table is vacuumed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: dict[tuple[str, int | None], float] = {}
+
+    def are_expected(self, client: tuple[str, int | None]) -> bool:
+        return self._until.get(client, 0.0) > time.monotonic()
+
+    def expect(self, client: tuple[str, int | None]) -> None:
+        with self._lock:
+            if len(self._until) >= MAX_REMEMBERED:
+                self._until.clear()
+            self._until[client] = time.monotonic() + REPEATS_EXPECTED_S
+
+
+_repeats = _Repeats()
+
+
+# --- all new ---------------------------------------------------------------------------------------------------
+def _copy(prepared: PreparedEvents, writing: Writing) -> None:
+    """Write events of which none is there. Raises IntegrityError if one is."""
     keys = prepared.keys
-    claims = [1] * len(keys) if strict else list(map(int, prepared.is_strict))
-    columns = _measured(prepared)
+    claiming = keys if writing.strict else _of(keys, prepared.is_strict)
+    unclaimed = [] if writing.strict else _of(keys, [not each for each in prepared.is_strict])
+    sums = sums_by_day(prepared, writing.series_ids)
+    parameters = {
+        **{f"sum_{name}": array_literal(column) or "{}" for name, column in sums.items()},
+        "unclaimed": uuid_array(unclaimed),
+        **_batch(prepared, writing),
+    }
+    rows = run_text(_new_statement(tuple(sums), bool(unclaimed)), parameters, prepared=True)
+    if not rows:
+        raise OutdatedError
+    ((batch_id,),) = rows
+    # In order, so that two requests with the same ids wait for each other instead of deadlocking.
+    if claiming:
+        claims = sorted((stored_identity(key).hex(), key.hex()) for key in claiming)
+        copy_in("COPY metering_eventidentity (identity, key) FROM STDIN", _rows(claims, "%s\t%s\n"))
+    columns = {**prepared.measures, **{f"{part}_cost": column for part, column in prepared.costs.items()}}
+    names = ", ".join((*_EVENT_COLUMNS, "batch_id", *columns))
+    copy_in(
+        f"COPY metering_event ({names}) FROM STDIN (NULL 'None')",
+        _rows(
+            sorted(
+                zip(
+                    [key.hex() for key in keys],
+                    [event.occurred_at or writing.received_at for event in prepared.events],
+                    map(writing.series_ids.__getitem__, prepared.series),
+                    range(len(keys)),
+                    prepared.days,
+                    prepared.cost_states,
+                    prepared.bodies,
+                    *columns.values(),
+                    strict=False,
+                )
+            ),
+            "%s\t" * len(_EVENT_COLUMNS) + "\t".join([str(batch_id), *["%s"] * len(columns)]) + "\n",
+        ),
+    )
+
+
+def _rows(rows: Sequence[tuple[Any, ...]], form: str) -> bytes:
+    """Rows of numbers, hex digits and times in COPY's text format, None as None."""
+    return ((form * len(rows)) % tuple(chain.from_iterable(rows))).encode()
+
+
+def _of(keys: Sequence[bytes], chosen: Sequence[bool]) -> list[bytes]:
+    return [key for key, is_chosen in zip(keys, chosen, strict=True) if is_chosen]
+
+
+@lru_cache(maxsize=256)
+def _new_statement(names: tuple[str, ...], any_unclaimed: bool) -> str:
+    """ingest_new.sql for sums in these columns only."""
+    types = {"series_id": "int", "day": "date", "events": "bigint", "uncosted_events": "bigint"}
+    left = [name for name in _TYPES if name not in names]
+    return (
+        statement("ingest_new", ("ingest_new_unclaimed",) if any_unclaimed else ())
+        .replace("<<names>>", ", ".join(names))
+        .replace("<<arrays>>", ", ".join(f"%(sum_{name})s::{types.get(name, 'numeric')}[]" for name in names))
+        .replace("<<other_names>>", "".join(f", {name}" for name in left))
+        .replace("<<zeros>>", ", 0" * len(left))
+    )
+
+
+# --- some may be known -----------------------------------------------------------------------------------------
+def _insert(prepared: PreparedEvents, writing: Writing) -> set[int]:
+    """Write those of the events that are not there."""
+    keys = prepared.keys
+    claims = [1] * len(keys) if writing.strict else list(map(int, prepared.is_strict))
+    columns = {
+        **{
+            name: (array_literal(column) or "{}") if _TYPES[name] == "numeric" else number_array(column)
+            for name, column in prepared.measures.items()
+        },
+        **{f"{part}_cost": array_literal(column) or "{}" for part, column in prepared.costs.items()},
+    }
     parameters = {
         "key": uuid_array(keys),
         "body": number_array(prepared.bodies),
         "occurred_at": instant_array(prepared.microseconds),
         "day": "{" + ",".join(map(str, prepared.days)) + "}",
-        "series_id": number_array([series[key] for key in prepared.series]),
+        "series_id": number_array([writing.series_ids[number] for number in prepared.series]),
         "cost_state": number_array(prepared.cost_states),
         **columns,
         **_kept(prepared),
-        "generation": generation,
-        "received_at": received_at,
-        "source": source,
-        "api_key_id": api_key_id,
-        "count": len(keys),
-        "payload": pack(prepared.documents),
+        **_batch(prepared, writing),
     }
     if any(claims):
         parameters["claims"] = number_array(claims)
         parameters["identity"] = uuid_array([stored_identity(key) for key in keys])
-    rows = run_text(_statement(tuple(columns), any(claims), all(claims), bool(prepared.kept)), parameters)
+    text = _any_statement(tuple(sorted(columns)), any(claims), all(claims), bool(prepared.kept))
+    rows = run_text(text, parameters, prepared=True)
     # The first row stands for the generation, the others for events.
     if not rows:
         raise OutdatedError
-    return {key.bytes for (key,) in rows if key is not None}
-
-
-def pack(documents: Sequence[bytes]) -> bytes:
-    """The payload of a batch: its events, each as JSON, as a compressed JSON array."""
-    compressor = getattr(_local, "compressor", None)
-    if compressor is None:
-        # One per thread: making it takes longer than using it.
-        compressor = _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
-    compressed: bytes = compressor.compress(b"[" + b",".join(documents) + b"]")
-    return compressed
-
-
-def unpack(payload: bytes) -> list[dict[str, Any]]:
-    """The events of a batch in their order, in the native wire format; fractions are Decimals."""
-    documents: list[dict[str, Any]] = decode_json(zstandard.ZstdDecompressor().decompress(payload))
-    return documents
-
-
-def stored_events(keys: Iterable[bytes]) -> dict[bytes, StoredEvent]:
-    """Of events that were sent and not written those that are there, by the key that was sent."""
-    sent = list(keys)
-    found = run_statement(
-        "known_events", {"key": uuid_array(sent), "identity": uuid_array([stored_identity(key) for key in sent])}
-    )
-    return {key.bytes: StoredEvent(*rest) for key, *rest in found}
-
-
-def _measured(prepared: PreparedEvents) -> dict[str, str]:
-    """The columns of measures and costs that any event has."""
-    columns: dict[str, str] = {}
-    for names, rows in ((POOLS, prepared.pools), (VALUES, prepared.values)):
-        used = set().union(*rows)
-        for name in names:
-            if name in used:
-                values = [row.get(name) for row in rows]
-                columns[name] = number_array(values) if names is POOLS else array_literal(values) or "{}"  # type: ignore[arg-type]
-    used = set().union(*prepared.costs)
-    for part in COST_PARTS:
-        if part in used:
-            columns[f"{part}_cost"] = array_literal([row.get(part) for row in prepared.costs]) or "{}"
-    return columns
+    return {position for (position,) in rows if position is not None}
 
 
 @lru_cache(maxsize=256)
-def _statement(columns: tuple[str, ...], any_claim: bool, all_claim: bool, keeps: bool) -> str:
+def _any_statement(columns: tuple[str, ...], any_claim: bool, all_claim: bool, keeps: bool) -> str:
     """ingest.sql for requests of which some or all events claim their ids, and only these columns are filled."""
     parts = [
         *(_STRICT_PARTS if any_claim else ()),
@@ -164,4 +238,16 @@ def _kept(prepared: PreparedEvents) -> dict[str, Any]:
         "kept_value": array_literal(each.value for each in prepared.kept),
         "kept_single": number_array([int(each.single) for each in prepared.kept]),
         "kept_hash": array_literal(None if each.hash is None else each.hash.hex() for each in prepared.kept),
+    }
+
+
+def _batch(prepared: PreparedEvents, writing: Writing) -> dict[str, Any]:
+    """What both statements say of the request itself."""
+    return {
+        "generation": writing.generation,
+        "received_at": writing.received_at,
+        "source": writing.source,
+        "api_key_id": writing.api_key_id,
+        "count": len(prepared.keys),
+        "payload": pack(prepared.documents),
     }

@@ -21,7 +21,7 @@ from metering.ingest.dialects import native
 from metering.ingest.identity import event_identity
 from metering.ingest.resolve import current_generation, find_customers, find_types
 from metering.ingest.results import EventResult
-from metering.ingest.write import pack, unpack
+from metering.ingest.stored import pack, unpack
 from metering.models import CorrectionRun, EventBatch, EventCorrection
 from metering.models.event_correction import CorrectionRunKind
 from metering.queries import keys_of

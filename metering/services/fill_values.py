@@ -15,7 +15,7 @@ from metering.arrays import array_literal
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
 from metering.ingest.prepare import values_of_type
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.measures import VALUES
 from metering.models import Event, EventBatch, EventType, Series
 from metering.queries import key_range, not_voided

@@ -1,6 +1,7 @@
 """Takes usage in: the one way by which events become usage, whatever route they came by."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,8 @@ from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult
 from metering.ingest.series_key import SeriesKey
-from metering.ingest.write import Outcome, OutdatedError, stored_events, unpack, write_events
+from metering.ingest.stored import stored_events, unpack
+from metering.ingest.write import COPY_FROM, Outcome, OutdatedError, Writing, write_events
 from metering.models import EventBatch
 from metering.services.missing_customers import create_missing_customers
 from metering.services.partitions import ensure_event_partitions
@@ -71,26 +73,26 @@ def ingest_events(
     generation = current_generation()
     while True:
         found = _prepare(events, received_at, generation)
-        series, too_many = find_series(found.prepared.series)
+        series, too_many = find_series(found.prepared.series_keys)
         if too_many:
             found = _prepare(events, received_at, generation, too_many)
         ensure_event_partitions(months=_months(found.prepared.microseconds))
         try:
-            with transaction.atomic():
+            with _transaction(found, rejections, all_or_nothing):
                 if found.prepared.calls and (reported := find_reported(found.prepared, source=source)):
                     found = _prepare(events, received_at, generation, too_many, reported)
                 prepared = found.prepared
-                fresh: set[bytes] = set()
+                fresh: set[int] = set()
                 if prepared.keys:
-                    fresh = write_events(
-                        prepared,
-                        series=series,
+                    writing = Writing(
                         source=source,
                         api_key_id=api_key_id,
                         received_at=received_at,
                         generation=generation,
+                        series_ids=[series[key] for key in prepared.series_keys],
                         strict=strict,
                     )
+                    fresh = write_events(prepared, writing)
                 result, kept = _result(events, _statuses(found, fresh), rejections)
                 if all_or_nothing and not result.is_whole:
                     raise _UndoneError(result.undone(), kept)
@@ -104,6 +106,25 @@ def ingest_events(
         except OutdatedError:
             # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
             generation = current_generation(afresh=True)
+
+
+def _transaction(
+    found: Preparation, rejections: Sequence[Rejection], all_or_nothing: bool
+) -> AbstractContextManager[Any]:
+    """A transaction where there is more to write than the events, or to undo. Otherwise their statement is one by
+    itself: a single event needs no more than one exchange with the database.
+
+    An event that turns out to conflict with a known one is kept a moment later; should that fail, the client hears of
+    no success and sends it again.
+    """
+    is_alone = (
+        len(found.prepared.keys) < COPY_FROM
+        and not found.prepared.calls
+        and not rejections
+        and not all_or_nothing
+        and not any(isinstance(outcome, EventError) for outcome in found.outcomes)
+    )
+    return nullcontext() if is_alone else transaction.atomic()
 
 
 def _months(instants: Sequence[int]) -> set[date]:
@@ -145,7 +166,7 @@ def _prepare(
     )
 
 
-def _statuses(found: Preparation, fresh: set[bytes]) -> list[Outcome | EventError]:
+def _statuses(found: Preparation, fresh: set[int]) -> list[Outcome | EventError]:
     """What became of each event of the request."""
     prepared = found.prepared
     if len(fresh) == len(found.outcomes):
@@ -164,9 +185,9 @@ def _statuses(found: Preparation, fresh: set[bytes]) -> list[Outcome | EventErro
     return statuses
 
 
-def _compare_known(prepared: PreparedEvents, fresh: set[bytes]) -> dict[int, Outcome]:
+def _compare_known(prepared: PreparedEvents, fresh: set[int]) -> dict[int, Outcome]:
     """For the positions that were not written: whether what is stored says the same."""
-    positions = [position for position, key in enumerate(prepared.keys) if key not in fresh]
+    positions = [position for position in range(len(prepared.keys)) if position not in fresh]
     if not positions:
         return {}
     stored = stored_events([prepared.keys[position] for position in positions])

@@ -14,7 +14,7 @@ from metering.arrays import array_literal
 from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
 from metering.ingest.prepare import call_model
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.measures import COST_PARTS, POOLS
 from metering.models import Event, EventBatch
 from metering.models.event import CostState

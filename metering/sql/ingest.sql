@@ -1,5 +1,5 @@
 -- Writes the events of one request that were never seen before: one statement, so that an event and its usage exist
--- together or not at all. Returns the keys that are new; the others were accepted earlier.
+-- together or not at all. Returns the positions of those that are new; the others were accepted earlier.
 -- Keys go in in order, so that two requests with the same events wait for each other instead of deadlocking.
 -- Nothing is written and no row returned when what events are prepared by has changed (metering_ingestion_changed):
 -- the tables are locked before this statement sees the rows of others, so it can't miss a change that it has waited for.
@@ -47,4 +47,4 @@ deltas AS (
 )
 -- part: ingest_unclaimed
 -- part: ingest_stats
-SELECT NULL::uuid AS key FROM current UNION ALL SELECT key FROM written
+SELECT NULL::int AS position FROM current UNION ALL SELECT position FROM written

@@ -31,10 +31,11 @@ def acme(db):
     EventTypeFactory(code="llm_call")
 
 
-def send(*names, customer="acme", at=AT):
+def send(*names, customer="acme", at=AT, call_id=""):
     ingest_events(
         events=[
-            CanonicalEvent("app", name, customer, "llm_call", at, {"model": "m", "input_tokens": 5}) for name in names
+            CanonicalEvent("app", name, customer, "llm_call", at, {"model": "m", "input_tokens": 5}, call_id)
+            for name in names
         ],
         source="native",
         api_key=None,
@@ -74,7 +75,8 @@ def test_a_request_that_is_committed_late_is_not_missed(acme, monkeypatch):
         return work_out(*args)
 
     def slow():
-        send("slow")
+        # The call is noted beside the event, so that it isn't committed by itself.
+        send("slow", call_id="response-1")
         connection.close()
 
     monkeypatch.setattr(ingestion, "_statuses", wait_before_commit)

@@ -2,11 +2,13 @@
 `{"events": [...]}`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from metering.ingest.canonical import (
+    ID_LENGTH,
+    NUL_IN_JSON,
     SOURCE_LENGTH,
     TYPE_LENGTH,
     CanonicalEvent,
@@ -16,7 +18,6 @@ from metering.ingest.canonical import (
     check_text,
     decode_json,
     exact_number,
-    plain_text,
     read_call_id,
     read_properties,
     read_text,
@@ -26,7 +27,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import schemas
-from metering.ingest.redact import redact
+from metering.ingest.redact import redact, redact_all
 from metering.ingest.results import IngestResult
 
 DEFAULT_SOURCE = "native"
@@ -56,14 +57,19 @@ class NativeDialect(Dialect):
         )
 
 
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
+_Source = Annotated[str, msgspec.Meta(max_length=SOURCE_LENGTH)]
+_Type = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_LENGTH)]
+
+
 class _Item(msgspec.Struct, gc=False):
     """An event as nearly all are sent; whatever is otherwise is read without it, and slower."""
 
-    id: str | int
-    customer: str | int
-    type: str
+    id: _Id
+    customer: _Id
+    type: _Type
     time: str | None = None
-    source: str | None = None
+    source: _Source | None = None
     properties: dict[str, Any] | None = None
     call_id: str | None = None
 
@@ -85,22 +91,26 @@ def decode(body: bytes) -> DecodedBatch:
 
 def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
     """The events of a batch in which nothing is unusual; None if anything is, and then `decode_items` says what."""
+    if NUL_IN_JSON in body:
+        return None
     try:
-        items = _plain_decoder.decode(body)
-        if isinstance(items, _Wrapper):
-            items = items.events
+        found = _plain_decoder.decode(body)
+        items = found.events if isinstance(found, _Wrapper) else found
+        stated = [item.properties or {} for item in items]
+        # Nothing is inside of the properties if there are no more braces than these, and no other list.
+        braces = len(items) + sum([item.properties is not None for item in items]) + isinstance(found, _Wrapper)
+        is_flat = body.count(b"{") == braces and body.count(b"[") == 1
         return [
             CanonicalEvent(
-                DEFAULT_SOURCE if item.source is None else check_text(item.source, "source", max_length=SOURCE_LENGTH),
-                plain_text(item.id, "id"),
-                plain_text(item.customer, "customer"),
-                plain_text(item.type, "type", max_length=TYPE_LENGTH),
+                DEFAULT_SOURCE if item.source is None else item.source,
+                item.id,
+                item.customer,
+                item.type,
                 read_time(item.time, "time"),
-                redact(properties),
+                properties,
                 read_call_id(item.call_id or properties.get(RESPONSE_ID)),
             )
-            for item in items
-            for properties in (item.properties or {},)
+            for item, properties in zip(items, redact_all(stated, are_flat=is_flat), strict=True)
         ]
     except (msgspec.MsgspecError, EventError, ValueError, RecursionError):
         return None

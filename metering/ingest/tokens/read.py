@@ -1,7 +1,9 @@
 """From the counts of a payload to the pools of the call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import product
+from operator import add, sub
 from typing import Any
 
 from metering.ingest.canonical import EventError
@@ -28,22 +30,50 @@ def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
     Counts are looked for among the properties and in the objects inside them that hold counts. Raises EventError when a
     count is no whole number from 0 to 10^12, when two places disagree, or when the parts don't fit into their sum.
     """
-    stated = NAMES.intersection(properties)
+    return {} if NAMES.isdisjoint(properties) else _read_pools(properties)
+
+
+def read_pool_columns(
+    names: tuple[str, ...], calls: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, list[int]], Sequence[Mapping[str, int]]]:
+    """The tokens of calls whose properties all have these names: a column for each pool if all speak of the same pools,
+    else what read_pools says of each. The other of the two is empty. Raises EventError for the first of the calls
+    that is refused.
+    """
+    stated = _stated(names)
     flat = _FLAT.get(stated)
     if flat is not None:
-        # Taken for nearly every event: the same as _read_pools, for whole numbers that fit.
-        input_name, cached_name, output_name, total_name = flat
-        whole, output = properties[input_name], properties[output_name]
-        cached = properties[cached_name] if cached_name else 0
-        if (
-            type(whole) is type(output) is type(cached) is int
-            and 0 <= cached <= whole <= MAX_TOKENS >= output >= 0
-            and (not total_name or (type(total := properties[total_name]) is int and total == whole + output))
-        ):
-            if cached_name:
-                return {"uncached_input": whole - cached, "cache_read": cached, "visible_output": output}
-            return {"uncached_input": whole, "visible_output": output}
-    return _read_pools(properties) if stated else {}
+        columns = _flat_columns(flat, calls)
+        if columns is not None:
+            return columns, ()
+    if not stated:
+        return {}, ()
+    rows = [_read_pools(properties) for properties in calls]
+    if len(set(map(tuple, rows))) > 1:
+        return {}, rows
+    return {pool: [row[pool] for row in rows] for pool in rows[0]}, ()
+
+
+@lru_cache(maxsize=4096)
+def _stated(names: tuple[str, ...]) -> frozenset[str]:
+    """Those of the names that have to do with tokens. Remembered: events of one client have the same."""
+    return NAMES.intersection(names)
+
+
+def _flat_columns(names: tuple[str, str, str, str], calls: Sequence[Mapping[str, Any]]) -> dict[str, list[int]] | None:
+    """The same as _read_pools, for whole numbers that fit; None if any doesn't."""
+    input_name, cached_name, output_name, total_name = names
+    whole, output = [call[input_name] for call in calls], [call[output_name] for call in calls]
+    cached = [call[cached_name] for call in calls] if cached_name else []
+    total = [call[total_name] for call in calls] if total_name else []
+    if {*map(type, whole), *map(type, output), *map(type, cached), *map(type, total)} != {int}:
+        return None
+    uncached = list(map(sub, whole, cached)) if cached else whole
+    lowest = min(min(uncached), min(output), min(cached, default=0))
+    if lowest < 0 or max(max(whole), max(output)) > MAX_TOKENS or (total and total != list(map(add, whole, output))):
+        return None
+    pools = {"uncached_input": uncached, "cache_read": cached, "visible_output": output}
+    return {pool: counts for pool, counts in pools.items() if counts}
 
 
 def _read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
