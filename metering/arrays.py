@@ -4,8 +4,9 @@ Keys and instants travel binary. Whole numbers, decimals and dates travel as one
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from struct import pack
 from typing import Any
 
@@ -17,6 +18,7 @@ _UUID, _UUID_ARRAY = 2950, 2951
 _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 1184, 1185
 _UUID_LENGTH = pack(">i", 16)
 # PostgreSQL counts microseconds from 2000-01-01, Unix from 1970-01-01.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCHS_APART = 946_684_800_000_000
 
 
@@ -51,6 +53,17 @@ def instant_array(microseconds: Sequence[int]) -> InstantArray:
     numbers[::2] = [8] * len(microseconds)
     numbers[1::2] = [each - _EPOCHS_APART for each in microseconds]
     return InstantArray(_header(_TIMESTAMPTZ, len(microseconds)) + pack(">" + "iq" * len(microseconds), *numbers))
+
+
+def instant_texts(microseconds: Sequence[int]) -> list[str]:
+    """Instants as PostgreSQL reads them, from microseconds since 1970."""
+    # Many are of the same second, and the text of a whole datetime takes several times as long to make.
+    return [f"{_second_text(each // 1_000_000)}.{each % 1_000_000:06}+0" for each in microseconds]
+
+
+@lru_cache(maxsize=65_536)
+def _second_text(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def number_array(values: Sequence[int | None]) -> str:

@@ -11,10 +11,9 @@ HASHED_IN_KEY = 12
 _NO_SECOND = bytes(16 - HASHED_IN_KEY)
 
 
-def event_identity(*, customer_id: int, source: str, event_id: str) -> bytes:
+def event_identity(customer_id: int, source: str, event_id: str) -> bytes:
     """12 bytes that say which event it is, whatever its time and content."""
-    text = f"{customer_id}\0{source}\0{event_id}"
-    return blake2b(text.encode(), digest_size=16).digest()[:HASHED_IN_KEY]
+    return blake2b(f"{customer_id}\0{source}\0{event_id}".encode(), digest_size=16).digest()[:HASHED_IN_KEY]
 
 
 def event_key(*, occurred_at: datetime, identity: bytes) -> bytes:

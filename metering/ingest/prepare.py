@@ -181,12 +181,12 @@ def _sort(
         if customer is None or customer.is_archived or kind is None:
             outcomes[index] = _unknown(event, customer)
             continue
-        identity = event_identity(customer_id=customer.id, source=event.source, event_id=event.event_id)
-        first = firsts.get(identity)
-        if first is not None:
-            repeats.append((index, first))
+        identity = event_identity(customer.id, event.source, event.event_id)
+        if identity in firsts:
+            repeats.append((index, firsts[identity]))
             continue
-        instant = received if event.occurred_at is None else microseconds(event.occurred_at)
+        occurred_at = event.occurred_at
+        instant = received if occurred_at is None else microseconds(occurred_at)
         if not _EARLIEST <= instant <= latest:
             outcomes[index] = _time_error(instant)
             continue
@@ -194,11 +194,13 @@ def _sort(
             outcomes[index] = refused[identity]
             continue
         firsts[identity] = index
-        names = tuple(event.properties)
-        named = call_model(event.properties) if kind.is_ai_call else _NO_MODEL
-        block = blocks.get((kind.id, names, named))
+        properties = event.properties
+        names = tuple(properties)
+        named = call_model(properties) if kind.is_ai_call else _NO_MODEL
+        key = (kind.id, names, named)
+        block = blocks.get(key)
         if block is None:
-            block = blocks[kind.id, names, named] = _Block(kind, names, named)
+            block = blocks[key] = _Block(kind, names, named)
         block.indexes.append(index)
         block.events.append(event)
         block.customers.append(customer)

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
 
-from metering.arrays import array_literal, instant_array, number_array, uuid_array
+from metering.arrays import array_literal, instant_array, instant_texts, number_array, uuid_array
 from metering.database import copy_in, run_text, statement
 from metering.ingest.identity import stored_identity
 from metering.ingest.prepare import PreparedEvents
@@ -130,16 +130,17 @@ def _copy(prepared: PreparedEvents, writing: Writing) -> None:
         copy_in("COPY metering_eventidentity (identity, key) FROM STDIN", _rows(claims, "%s\t%s\n"))
     columns = {**prepared.measures, **{f"{part}_cost": column for part, column in prepared.costs.items()}}
     names = ", ".join((*_EVENT_COLUMNS, "batch_id", *columns))
+    day_texts = {day: str(day) for day in set(prepared.days)}
     copy_in(
         f"COPY metering_event ({names}) FROM STDIN (NULL 'None')",
         _rows(
             sorted(
                 zip(
                     [key.hex() for key in keys],
-                    [event.occurred_at or writing.received_at for event in prepared.events],
+                    instant_texts(prepared.microseconds),
                     map(writing.series_ids.__getitem__, prepared.series),
                     range(len(keys)),
-                    prepared.days,
+                    [day_texts[day] for day in prepared.days],
                     prepared.cost_states,
                     prepared.bodies,
                     *columns.values(),
