@@ -27,6 +27,7 @@ from metering.measures import COST_PARTS, POOLS, VALUES
 
 # Fewer events go in faster by one statement.
 COPY_FROM = 50
+PREPARED_BELOW = 100
 # How long, after a request with events that were known, more of the same client are expected.
 REPEATS_EXPECTED_S = 60.0
 MAX_REMEMBERED = 10_000
@@ -202,7 +203,8 @@ def _insert(prepared: PreparedEvents, writing: Writing) -> set[int]:
         parameters["claims"] = number_array(claims)
         parameters["identity"] = uuid_array([stored_identity(key) for key in keys])
     text = _any_statement(tuple(sorted(columns)), any(claims), all(claims), bool(prepared.kept))
-    rows = run_text(text, parameters, prepared=True)
+    # Planning takes longer than writing a few events; many are worth a plan of their own.
+    rows = run_text(text, parameters, prepared=len(keys) < PREPARED_BELOW)
     # The first row stands for the generation, the others for events.
     if not rows:
         raise OutdatedError
