@@ -22,6 +22,7 @@ from metering.ingest.write import unpack
 from metering.measures import COST_COLUMNS
 from metering.models import Event, EventBatch, EventIdentity, EventMonth, IngestionPolicy, ReportedCall
 from metering.retention.holds import MonthSpan, holds_of, unfinished_work
+from metering.retention.kept import kept_from
 from metering.retention.policy import first_kept_month, months_problem
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import cut_off_month, event_months, month_table
@@ -124,11 +125,11 @@ def _differences(month: date) -> list[str]:
 
 
 def _wait(month: date, holds: Sequence[str], now: datetime) -> EventMonth:
-    waiting, _ = EventMonth.objects.get_or_create(month=month, defaults={"checked_at": now})
-    if waiting.state == EventMonth.State.WAITING:
-        waiting.waits_for, waiting.checked_at = "\n".join(holds), now
-        waiting.save(update_fields=["waits_for", "checked_at"])
-    return waiting
+    EventMonth.objects.get_or_create(month=month, defaults={"checked_at": now})
+    # Another process may have cut it off in between.
+    still = EventMonth.objects.filter(pk=month, state=EventMonth.State.WAITING)
+    still.update(waits_for="\n".join(holds), checked_at=now)
+    return EventMonth.objects.get(pk=month)
 
 
 # --- the moment from which on the events are gone -----------------------------------------------------------------
@@ -136,7 +137,10 @@ def _cut_off(month: date, made_by: str, now: datetime) -> bool:
     """Cut the month off, if nothing came up meanwhile and the event table is free for it; whether it is done."""
     for attempt in range(ATTEMPTS):
         try:
-            return _try_cut_off(month, made_by, now)
+            done = _try_cut_off(month, made_by, now)
+            # This process need not wait until it notices.
+            kept_from(afresh=True)
+            return done
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") not in ("55P03", "40P01"):  # lock not available, deadlock
                 raise
