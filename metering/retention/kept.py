@@ -15,6 +15,10 @@ from metering.models import EventMonth
 from metering.retention.policy import next_month
 
 CODE = "events_dropped"
+NO_CORRECTION = (
+    "Usage of that time can't be corrected any more: give a credit or make a one-off charge instead, or choose a later "
+    "time."
+)
 
 _lock = threading.Lock()
 # What holds under a generation: cutting a month off begins a new one.
@@ -41,6 +45,12 @@ def kept_from(*, afresh: bool = False) -> datetime | None:
     return known[1]
 
 
+def kept_since(moment: datetime) -> bool:
+    """Whether events of that moment are there, if there were any."""
+    kept = kept_from()
+    return kept is None or moment >= kept
+
+
 def counted_from() -> date | None:
     """The first local day of which every event is there, whatever the customer's time zone; None for all."""
     kept = kept_from(afresh=True)
@@ -54,8 +64,11 @@ def whole_from(calendar: Calendar, kept: datetime) -> date:
     return day if calendar.begins(day) >= kept else day + timedelta(days=1)
 
 
-def kept_text(kept: datetime) -> str:
-    """What to say where events may be missing."""
+def kept_text() -> str:
+    """What to say where events may be missing; empty when none were dropped."""
+    kept = kept_from()
+    if kept is None:
+        return ""
     return (
         f"Single events before {kept.date()} (UTC) are no longer kept; usage by day, cost, lines and invoices of that "
         "time stay."
@@ -66,7 +79,7 @@ def check_kept(start: datetime, *, field: str, remedy: str) -> None:
     """Raises DomainError for what needs events from an instant on that is before those that are there."""
     kept = kept_from(afresh=True)
     if kept is not None and start < kept:
-        raise DomainError(CODE, f"{kept_text(kept)} {remedy}", field=field)
+        raise DomainError(CODE, f"{kept_text()} {remedy}", field=field)
 
 
 def refuse_dropped(batch: DecodedBatch, *, received_at: datetime) -> DecodedBatch:
@@ -104,9 +117,8 @@ def _error(event: CanonicalEvent, kept: datetime, received_at: datetime) -> Even
     return EventError(
         CODE,
         "time",
-        f"time {at.isoformat()} is before {kept.date()}, and single events of that time are no longer kept: it can't be "
-        "told whether this one was counted. If it was not, bill it by hand (a credit or a one-off charge); then dismiss "
-        "it.",
+        f"time {at.isoformat()} is before {kept.date()}, and single events of that time are no longer kept: it can't "
+        "be told whether this one was counted. If it was not, bill it by a one-off charge; then dismiss it.",
     )
 
 

@@ -29,8 +29,8 @@ def months_problem(months: int) -> str:
     if months >= least:
         return ""
     return (
-        f"months to keep events is {months}: at least {least} are needed, because the id of an event is known under all "
-        f"times for {settings.INGEST_CLAIM_DAYS} days (INGEST_CLAIM_DAYS). Keep {least} or more, lower "
+        f"months to keep events is {months}: at least {least} are needed, because the id of an event is known under "
+        f"all times for {settings.INGEST_CLAIM_DAYS} days (INGEST_CLAIM_DAYS). Keep {least} or more, lower "
         "INGEST_CLAIM_DAYS, or leave it empty to keep events for ever."
     )
 

@@ -1,8 +1,8 @@
 """Drops the single events of months that are older than the policy keeps, and settled.
 
-Months go strictly in order, so that one instant says what is there. Each goes in steps that may be cut off anywhere: the
-month is cut off from the event table and recorded in one short transaction; from then on its events are in a table that
-nobody reads, which is the list of what is left to do; their payloads go page by page, the table at last.
+Months go strictly in order, so that one instant says what is there. Each goes in steps that may be cut off anywhere:
+the month is cut off from the event table and recorded in one short transaction; from then on its events are in a table
+that nobody reads, which is the list of what is left to do; their payloads go page by page, the table at last.
 """
 
 import time
@@ -230,8 +230,8 @@ def _drop_batches(month: date, after: int) -> tuple[int, int] | None:
         gone = _batches_without_later_events(counts, month)
         cursor.execute("SET LOCAL amberflow.dropping_month = 'on'")
         cursor.execute(
-            "WITH gone AS (DELETE FROM metering_eventbatch WHERE id = ANY(%s) RETURNING pg_column_size(payload) AS size) "
-            "SELECT count(*), coalesce(sum(size), 0) FROM gone",
+            "WITH gone AS (DELETE FROM metering_eventbatch WHERE id = ANY(%s) RETURNING pg_column_size(payload) AS size)"
+            " SELECT count(*), coalesce(sum(size), 0) FROM gone",
             [gone],
         )
         count, size = cursor.fetchone()
@@ -286,8 +286,8 @@ def _size(month: date) -> tuple[int, int, int]:
     events, table_bytes = _size_of_table(month)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(sum(pg_column_size(payload)), 0) FROM metering_eventbatch "
-            f"WHERE id IN (SELECT batch_id FROM {month_table(month)})"  # noqa: S608
+            "SELECT coalesce(sum(pg_column_size(payload)), 0) FROM metering_eventbatch "  # noqa: S608
+            f"WHERE id IN (SELECT batch_id FROM {month_table(month)})"
         )
         return events, table_bytes, int(cursor.fetchone()[0])
 

@@ -92,11 +92,8 @@ def event_months() -> list[date]:
     """The months that have a partition, in order."""
     with connection.cursor() as cursor:
         names = _attached(cursor)
-    return sorted(
-        date(*map(int, name.removeprefix(PREFIX).split("_")), 1)  # type: ignore[arg-type]  # year and month
-        for name in names
-        if name != DROPPED
-    )
+    months = (name.removeprefix(PREFIX).replace("_", "-") for name in names if name != DROPPED)
+    return sorted(date.fromisoformat(f"{month}-01") for month in months)
 
 
 def cut_off_month(*, month: date) -> None:

@@ -38,8 +38,8 @@ def recount_usage(
 ) -> list[UsageDifference]:
     """Count all usage anew from the events and say where rollups and deltas together differ; [] if nowhere.
 
-    Voided events don't count. Changes nothing, and may run while usage comes in. `since` is the first local day, `until`
-    the first that is not counted any more. Days of which events were dropped can't be counted and are left out.
+    Voided events don't count. Changes nothing, and may run while usage comes in. `since` is the first local day, and
+    `until` the first that is not counted. Days of which events were dropped can't be counted and are left out.
     """
     first = max(filter(None, (since, counted_from())), default=None)
     needs = all_needs()

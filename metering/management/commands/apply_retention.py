@@ -11,8 +11,8 @@ from metering.services.apply_retention import apply_retention, event_months_kept
 
 class Command(BaseCommand):
     help = (
-        "Drop the single events of months that are older than the ingestion policy keeps and settled. Usage by day, cost, "
-        "lines and invoices stay. May be repeated; cut off, it goes on where it stood."
+        "Drop the single events of months that are older than the ingestion policy keeps, and settled. Usage by day, "
+        "cost, lines and invoices stay. May be repeated; cut off, it goes on where it stood."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -51,6 +51,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {hold}")
         else:
             self.stdout.write(
-                f"{month.month:%Y-%m} dropped: {month.events:,} events ({month.voided_events:,} of them voided) that cost "
-                f"{month.cost.normalize():f}; {month.table_bytes + month.batch_bytes:,} bytes."
+                f"{month.month:%Y-%m} dropped: {month.events:,} events ({month.voided_events:,} of them voided) that "
+                f"cost {month.cost.normalize():f}; {month.table_bytes + month.batch_bytes:,} bytes."
             )
