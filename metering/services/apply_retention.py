@@ -15,8 +15,8 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from psycopg.errors import LockNotAvailable
 
-from metering.database import run_statement
 from metering.ingest.identity import first_key
 from metering.ingest.write import unpack
 from metering.measures import COST_COLUMNS
@@ -25,7 +25,7 @@ from metering.retention.holds import MonthSpan, holds_of, unfinished_work
 from metering.retention.kept import kept_from
 from metering.retention.policy import first_kept_month, months_problem
 from metering.services.merge_usage import merge_usage
-from metering.services.partitions import cut_off_month, event_months, month_table
+from metering.services.partitions import cut_off_month, event_months, lock_event_table, month_table
 from metering.services.recount_usage import recount_usage
 
 BATCHES_PER_STEP = 500
@@ -36,6 +36,14 @@ BUSY = "The event table was in use all the time: the next run tries again."
 
 Progress = Callable[[str], None]
 _COST = " + ".join(f"coalesce(e.{column}, 0)" for column in COST_COLUMNS)
+
+
+# As lock_stats, without waiting.
+_TRY_STATS = "SELECT pg_try_advisory_xact_lock(hashtext('amberflow usage statistics'))"
+
+
+class _BusyError(Exception):
+    """Somebody holds what is needed to cut a month off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +149,8 @@ def _cut_off(month: date, made_by: str, now: datetime) -> bool:
             # This process need not wait until it notices.
             kept_from(afresh=True)
             return done
-        except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", "") not in ("55P03", "40P01"):  # lock not available, deadlock
+        except (OperationalError, _BusyError) as error:
+            if isinstance(error, OperationalError) and not isinstance(error.__cause__, LockNotAvailable):
                 raise
             if attempt + 1 < ATTEMPTS:
                 time.sleep(PAUSE_SECONDS)
@@ -153,9 +161,14 @@ def _cut_off(month: date, made_by: str, now: datetime) -> bool:
 def _try_cut_off(month: date, made_by: str, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = %s", [f"{LOCK_SECONDS}s"])
+        lock_event_table()
+        # With the event table in hand nothing is waited for: whoever has these may be waiting for it.
+        cursor.execute("LOCK TABLE metering_eventbatch IN SHARE ROW EXCLUSIVE MODE NOWAIT")
+        cursor.execute(_TRY_STATS)
+        if not cursor.fetchone()[0]:
+            raise _BusyError
         # Ends the generation: what was prepared while the month was there is not written any more.
         cursor.execute("SELECT metering_ingestion_changed(%s)", [f"events of {month:%B %Y} dropped"])
-    run_statement("lock_stats", {})
     if unfinished_work(month) or month not in event_months():
         return False
     cut_off_month(month=month)
@@ -230,8 +243,8 @@ def _drop_batches(month: date, after: int) -> tuple[int, int] | None:
         gone = _batches_without_later_events(counts, month)
         cursor.execute("SET LOCAL amberflow.dropping_month = 'on'")
         cursor.execute(
-            "WITH gone AS (DELETE FROM metering_eventbatch WHERE id = ANY(%s) RETURNING pg_column_size(payload) AS size)"
-            " SELECT count(*), coalesce(sum(size), 0) FROM gone",
+            "WITH gone AS (DELETE FROM metering_eventbatch WHERE id = ANY(%s) "
+            "RETURNING pg_column_size(payload) AS bytes) SELECT count(*), coalesce(sum(bytes), 0) FROM gone",
             [gone],
         )
         count, size = cursor.fetchone()

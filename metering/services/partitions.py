@@ -96,15 +96,20 @@ def event_months() -> list[date]:
     return sorted(date.fromisoformat(f"{month}-01") for month in months)
 
 
-def cut_off_month(*, month: date) -> None:
-    """Take the month's partition out of the event table, in the caller's transaction, and let nothing of it or of any
-    month before in again. Its rows stay in a table of their own (`month_table`) until that is dropped.
-
-    The event table is locked for this moment; the caller limits how long that may be waited for.
-    """
-    name = month_table(month)
+def lock_event_table() -> None:
+    """Keep everybody from the event table until the end of the transaction. Takes what making partitions takes, in the
+    same order; the caller limits how long may be waited."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
+        cursor.execute("LOCK TABLE ONLY metering_event IN ACCESS EXCLUSIVE MODE")
+
+
+def cut_off_month(*, month: date) -> None:
+    """Take the month's partition out of the event table, in the caller's transaction, and let nothing of it or of any
+    month before in again. Its rows stay in a table of their own (`month_table`) until that is dropped. The event table
+    is locked before (`lock_event_table`)."""
+    name = month_table(month)
+    with connection.cursor() as cursor:
         attached = _attached(cursor)
         cursor.execute(f"ALTER TABLE metering_event DETACH PARTITION {name}")
         if DROPPED in attached:

@@ -1,17 +1,19 @@
 """Months of events go when they are settled, with nothing else: not a sum, not a payload that is still needed."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from uuid import UUID
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from metering import tasks
-from metering.ingest.canonical import CanonicalEvent
+from metering.ingest.canonical import CanonicalEvent, DecodedBatch
 from metering.ingest.identity import event_identity, event_key
 from metering.models import (
     Event,
@@ -20,11 +22,13 @@ from metering.models import (
     EventIdentity,
     EventMonth,
     IngestionPolicy,
+    RejectedEvent,
     UsageDay,
     UsageRebuild,
 )
+from metering.pressure import OverloadedError
 from metering.queries import usage_rows
-from metering.retention.kept import counted_from, kept_from
+from metering.retention.kept import counted_from, kept_from, refuse_dropped
 from metering.retention.policy import first_kept_month, months_problem
 from metering.services import apply_retention as service
 from metering.services.apply_retention import apply_retention, due_months, preview_retention
@@ -33,7 +37,9 @@ from metering.services.cost_rates import add_cost_rate
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import event_months, month_table
+from metering.services.recost import recost_events
 from metering.services.recount_usage import recount_usage
+from metering.services.replay_rejected import replay_rejected
 from tests.factories import CustomerFactory, EventTypeFactory, MeterFactory
 
 NOW = datetime(2026, 7, 10, 12, tzinfo=UTC)
@@ -78,8 +84,6 @@ def usage(north):
 
 
 def key_of(number, at, customer):
-    from uuid import UUID
-
     identity = event_identity(customer_id=customer.pk, source="app", event_id=f"call-{number}")
     return UUID(bytes=event_key(occurred_at=at, identity=identity))
 
@@ -227,8 +231,6 @@ def test_calls_without_a_rate_hold_their_month(usage):
         unit_prices={"input_mtok": Decimal(3), "output_mtok": Decimal(0)},
         effective_from=None,
     )
-    from metering.services.recost import recost_events
-
     assert recost_events() == 1
     march, _ = drop()
     assert (march.events, march.cost) == (2, 4)
@@ -241,9 +243,6 @@ def test_open_rejected_events_hold_their_month(usage):
     (march,) = drop()
     assert march.waits_for == "1 rejected events of that time are open: fix or dismiss them."
     CustomerFactory(external_id="nobody")
-    from metering.models import RejectedEvent
-    from metering.services.replay_rejected import replay_rejected
-
     replay_rejected(ids=RejectedEvent.objects.values_list("pk", flat=True))
     march = drop()[0]
     assert (march.state, march.waits_for) == ("dropped", "")
@@ -396,3 +395,94 @@ def test_the_task_says_what_it_did(usage):
     UsageRebuild.objects.update(finished_at=NOW)
     assert tasks.apply_retention() == "events of March 2026: dropped; events of April 2026: dropped"
     assert tasks.apply_retention() == "no month is due"
+
+
+# --- beside everything else, with transactions of their own ----------------------------------------------------
+@pytest.fixture
+def own_months(transactional_db):
+    """The event table as it was, for the tests after this one."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS metering_event_dropped")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_is_being_written_to_waits_and_loses_nothing(own_months, usage, monkeypatch):
+    """A request of March that is not committed yet: nothing is dropped under it; later it goes with the rest."""
+    monkeypatch.setattr(service, "ATTEMPTS", 1)
+    monkeypatch.setattr(service, "LOCK_SECONDS", 1)
+    written, dropped = threading.Event(), threading.Event()
+
+    def write():
+        with time_machine.travel(NOW, tick=False), transaction.atomic():
+            send(call(20, datetime(2026, 3, 20, tzinfo=UTC)))
+            written.set()
+            dropped.wait(timeout=30)
+        connections.close_all()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert written.wait(timeout=30)
+    (march,) = drop()
+    dropped.set()
+    writer.join(timeout=30)
+    assert (march.state, march.waits_for) == ("waiting", service.BUSY)
+    march, _ = drop()
+    assert (march.state, march.events, march.cost) == ("dropped", 2, 2)
+    rows = usage_rows(customer_id=usage.pk, start=MARCH, end=APRIL)
+    assert [row.events for row in rows] == [1, 1]
+
+
+def send_late(number, at):
+    """As the API does."""
+    batch = refuse_dropped(DecodedBatch([call(number, at)], []), received_at=NOW)
+    try:
+        return send(*batch.events).events[0].status if batch.events else "refused"
+    except OverloadedError:
+        return "asked again"
+
+
+def run_together(*works):
+    """Each in a thread and on a connection of its own; what they raised."""
+    errors = []
+
+    def run(work):
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return errors
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_once_drop_each_month_once_while_usage_comes_in(own_months, usage):
+    """Late events of April are sent all the time: each is dropped with its month, and counts, or is refused."""
+    answers = []
+
+    def write():
+        for n in range(40):
+            answers.append(send_late(100 + n, datetime(2026, 4, 8, tzinfo=UTC) + timedelta(minutes=n)))
+
+    def drop_all():
+        for _ in range(20):
+            if due_months(now=NOW) or EventMonth.objects.filter(state="cut_off"):
+                drop()
+
+    with time_machine.travel(NOW, tick=False):
+        assert run_together(write, drop_all, drop_all) == []
+    merge_usage()
+    april = EventMonth.objects.get(pk=APRIL)
+    accepted = answers.count("accepted")
+    assert len(answers) == 40
+    assert (april.state, april.events, april.cost) == ("dropped", 3 + accepted, 2 + accepted)
+    rows = usage_rows(customer_id=usage.pk, start=APRIL, end=date(2026, 5, 1))
+    assert sum(row.events for row in rows) == 2 + accepted
+    assert recount_usage() == []
