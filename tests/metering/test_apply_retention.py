@@ -55,9 +55,17 @@ def send(*events, received_at=NOW):
     return ingest_events(events=events, source="native", api_key=None, received_at=received_at)
 
 
+def drop_partitions():
+    """As in a new installation, whatever months other tests left."""
+    with connection.cursor() as cursor:
+        for month in event_months():
+            cursor.execute(f"DROP TABLE {month_table(month)}")
+
+
 @pytest.fixture
 def north(settings):
     settings.INGEST_CLAIM_DAYS = 35
+    drop_partitions()
     with time_machine.travel(NOW, tick=False):
         yield CustomerFactory(external_id="north")
 

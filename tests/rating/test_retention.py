@@ -15,6 +15,7 @@ from pricing.models import Subscription
 from rating.models import BillingPeriod, RatedLine
 from rating.retention import open_billing
 from rating.services.freeze import rate_frozen_period
+from tests.metering.test_apply_retention import drop_partitions
 from tests.office import NOW, Office
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,7 @@ DUE = "Billing periods that touch the month are not final ({}): finalize their i
 @pytest.fixture
 def office(settings):
     settings.INGEST_CLAIM_DAYS = 35
+    drop_partitions()
     with time_machine.travel(NOW, tick=False):
         yield Office()
 
