@@ -75,9 +75,12 @@ def kept_text() -> str:
     )
 
 
-def check_kept(start: datetime, *, field: str, remedy: str) -> None:
-    """Raises DomainError for what needs events from an instant on that is before those that are there."""
-    kept = kept_from(afresh=True)
+def check_kept(start: datetime, *, field: str, remedy: str, afresh: bool = False) -> None:
+    """Raises DomainError for what needs events from an instant on that is before those that are there.
+
+    `afresh` for what changes usage: seconds matter there.
+    """
+    kept = kept_from(afresh=afresh)
     if kept is not None and start < kept:
         raise DomainError(CODE, f"{kept_text()} {remedy}", field=field)
 

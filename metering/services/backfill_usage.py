@@ -201,7 +201,7 @@ def _window_run(
         return make_run(kind=kind, reason=reason, made_by=made_by, state=CorrectionRun.State.SENDING, **values)
     if window.start >= window.end:
         raise DomainError("empty_window", "from is not before to: the window has no time in it.", field="to")
-    check_kept(window.start, field="from", remedy=NO_CORRECTION)
+    check_kept(window.start, field="from", remedy=NO_CORRECTION, afresh=True)
     return make_run(
         kind=kind,
         reason=reason,
