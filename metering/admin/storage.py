@@ -21,6 +21,7 @@ from metering.storage import storage_use
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1024
+NO_BREAK = "\N{NO-BREAK SPACE}"
 RETENTION = "metering.tasks.apply_retention"
 
 
@@ -56,7 +57,11 @@ def storage_page(request: HttpRequest) -> HttpResponse:
         total=size_text(use.total_bytes),
         event_bytes=None if use.event_bytes is None else size_text(use.event_bytes),
         groups=[
-            {"group": group, "size": size_text(group.bytes), "share": 100 * group.bytes // use.total_bytes}
+            {
+                "group": group,
+                "size": size_text(group.bytes),
+                "share": f"{100 * group.bytes / use.total_bytes:.1f}{NO_BREAK}%",
+            }
             for group in use.groups
         ],
         months=[{"month": month, "size": size_text(month.bytes)} for month in use.months],
@@ -70,12 +75,15 @@ def storage_page(request: HttpRequest) -> HttpResponse:
 
 def size_text(size: int) -> str:
     """A size in bytes as people read it: 12.3 MB."""
-    number = float(size)  # shown only
-    for unit in _UNITS[:-1]:
-        if number < _STEP:
-            return f"{number:,.0f} {unit}" if unit == _UNITS[0] else f"{number:,.1f} {unit}"
-        number /= _STEP
-    return f"{number:,.1f} {_UNITS[-1]}"
+    step = 0
+    while size >= _STEP ** (step + 1) and step + 1 < len(_UNITS):
+        step += 1
+    return f"{size / _STEP**step:,.{min(step, 1)}f}{NO_BREAK}{_UNITS[step]}"
+
+
+def percent_text(part: int, whole: int) -> str:
+    """A share as people read it: 12.3 %."""
+    return f"{100 * part / whole:.1f}{NO_BREAK}%"
 
 
 def _retention() -> dict[str, Any]:

@@ -96,7 +96,8 @@ def _unmerged(span: MonthSpan) -> list[str]:
 
 
 def _uncosted(span: MonthSpan) -> list[str]:
-    calls = UsageDay.objects.filter(uncosted_events__gt=0, day__gte=span.month, day__lt=next_month(span.month))
+    # All days that events of the month may be on: none of them may go without its cost.
+    calls = UsageDay.objects.filter(uncosted_events__gt=0, day__gte=span.first_day, day__lt=span.last_day)
     count = calls.aggregate(count=Sum("uncosted_events"))["count"]
     if not count:
         return []
