@@ -41,6 +41,7 @@ _UPKEEP: tuple[tuple[str, Callable[[], str]], ...] = (
     ),
     ("metering.tasks.prune_request_log", lambda: f"{ApiRequest.objects.count():,} calls are kept"),
     (RETENTION, lambda: ""),
+    ("amberflow.tasks.clear_expired_sessions", lambda: ""),
 )
 
 
