@@ -24,6 +24,7 @@ from metering.models import Event, EventBatch, EventIdentity, EventMonth, Ingest
 from metering.retention.holds import MonthSpan, holds_of, unfinished_work
 from metering.retention.kept import kept_from
 from metering.retention.policy import first_kept_month, months_problem
+from metering.services.claim_identities import forget_old_claims
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import cut_off_month, event_months, lock_event_table, month_table
 from metering.services.recount_usage import recount_usage
@@ -99,6 +100,8 @@ def apply_retention(
     EventMonth.objects.filter(state=EventMonth.State.WAITING).exclude(month__in=due).delete()
     if due:
         merge_usage()
+        # All claims of a month that is due are this old: so none is left to be deleted while the event table is held.
+        forget_old_claims()
     for month in due:
         holds = blocking_holds(month) or _differences(month)
         if not holds and not _cut_off(month, made_by, now):
