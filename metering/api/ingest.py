@@ -22,6 +22,7 @@ from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
 from metering.pressure import admitted
+from metering.retention.kept import refuse_dropped
 from metering.services.ingest_events import ingest_events
 
 
@@ -40,6 +41,7 @@ class IngestView(APIView):
         if refusal := dialect.refused_as_a_whole(batch):
             return http_answer(dialect.problem(asked, refusal))
         count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
+        batch = refuse_dropped(batch, received_at=asked.received_at)
         with admitted():
             result = ingest_events(
                 events=batch.events,

@@ -17,6 +17,7 @@ from metering.calendar import calendar_of
 from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.models import Event, Series, TimezoneChange
+from metering.retention.kept import CODE, counted_from
 from metering.services.rebuild_usage import rebuild_usage
 
 EVENTS_PER_STATEMENT = 5_000
@@ -45,6 +46,14 @@ def change_timezone(*, customer_id: int, timezone: str, since: date) -> Timezone
     if timezone == customer.timezone:
         raise DomainError(
             "same_timezone", f"timezone {timezone!r} is the customer's already; choose another.", field="timezone"
+        )
+    counted = counted_from()
+    if counted is not None and since < counted:
+        raise DomainError(
+            CODE,
+            f"Usage from {since} on is not invoiced yet, but events before {counted} were dropped, so that it can't be "
+            "moved to other days: finalize the invoices of that time first.",
+            field="timezone",
         )
     change = TimezoneChange.objects.create(
         customer=customer,
