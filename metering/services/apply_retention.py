@@ -18,7 +18,7 @@ from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 
 from metering.ingest.identity import first_key
-from metering.ingest.write import unpack
+from metering.ingest.stored import unpack
 from metering.measures import COST_COLUMNS
 from metering.models import Event, EventBatch, EventIdentity, EventMonth, IngestionPolicy, ReportedCall
 from metering.retention.holds import MonthSpan, holds_of, unfinished_work
