@@ -4,9 +4,9 @@ Without a key an event gets a random id, as it does there: its repeat is another
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from amberflow.api import Problem
 from metering.ingest.canonical import (
@@ -23,7 +23,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, first_of, read_redacted
+from metering.ingest.items import as_native, first_of, made_up_id, read_redacted
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -31,6 +31,7 @@ NAMES = {
     "customer_id": "customer",
     "feature_id": "type",
     "event_name": "type",
+    "timestamp": "time",
     "properties": "properties",
 }
 CALL_TYPE = "llm_call"
@@ -51,14 +52,18 @@ class AutumnDialect(Dialect):
 
     name = "autumn"
     label = "Autumn"
+    corrects = True
     routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens")
     # Its clients send no time.
     strict = True
     schema = {"exclude": True}
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
-        read = partial(_call if _is_call(request) else _event, request.headers.get("idempotency-key", ""))
-        return native.decode_each([decode_json(request.body)], read, as_native(self.name, NAMES))
+        key = request.headers.get("idempotency-key", "")
+        read = partial(_call if _is_call(request) else _event, key)
+        properties = _call_properties if _is_call(request) else _properties
+        form = as_native(self.name, NAMES, instant=_instant, properties=properties, key=key)
+        return native.decode_each([decode_json(request.body)], read, form)
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -85,18 +90,25 @@ def _is_call(request: UsageRequest) -> bool:
 
 
 def _event(key: str, item: Mapping[str, Any]) -> CanonicalEvent:
-    value = item.get("value")
-    properties = {"value": 1 if value is None else value, **_entity(item), **read_redacted(item, "properties")}
     type_name = first_of(item, "feature_id", "event_name")
-    return _canonical(key, item, read_text(item, type_name, max_length=TYPE_LENGTH), properties)
+    return _canonical(key, item, read_text(item, type_name, max_length=TYPE_LENGTH), _properties(item))
+
+
+def _properties(item: Mapping[str, Any]) -> dict[str, Any]:
+    value = item.get("value")
+    return {"value": 1 if value is None else value, **_entity(item), **read_redacted(item, "properties")}
 
 
 def _call(key: str, item: Mapping[str, Any]) -> CanonicalEvent:
+    type_name = read_optional_text(item, "feature_id", max_length=TYPE_LENGTH) or CALL_TYPE
+    return _canonical(key, item, type_name, _call_properties(item))
+
+
+def _call_properties(item: Mapping[str, Any]) -> dict[str, Any]:
     provider, slash, model = read_text(item, "model_id").partition("/")
     named = {"provider": provider, "model": model} if slash else {"model": provider}
     tokens = {ours: item[name] for name, ours in TOKENS.items() if item.get(name) is not None}
-    type_name = read_optional_text(item, "feature_id", max_length=TYPE_LENGTH) or CALL_TYPE
-    return _canonical(key, item, type_name, {**_entity(item), **read_redacted(item, "properties"), **named, **tokens})
+    return {**_entity(item), **read_redacted(item, "properties"), **named, **tokens}
 
 
 def _entity(item: Mapping[str, Any]) -> dict[str, str]:
@@ -105,12 +117,16 @@ def _entity(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _canonical(key: str, item: Mapping[str, Any], type_name: str, properties: dict[str, Any]) -> CanonicalEvent:
-    event_id = key or read_optional_text(item, "idempotency_key") or uuid4().hex
+    event_id = key or read_optional_text(item, "idempotency_key") or made_up_id()
     return CanonicalEvent(
         source=AutumnDialect.name,
         event_id=check_text(event_id, "Idempotency-Key", max_length=ID_LENGTH),
         customer=read_text(item, "customer_id"),
         type=type_name,
-        occurred_at=read_epoch(item.get("timestamp"), "timestamp", per_second=1000),
+        occurred_at=_instant(item.get("timestamp"), "timestamp"),
         properties=properties,
     )
+
+
+def _instant(value: Any, name: str) -> datetime | None:
+    return read_epoch(value, name, per_second=1000)

@@ -1,0 +1,18 @@
+"""An index by which what was kept of an event is found when its client sends it again."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("metering", "0012_reported_calls")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="rejectedevent",
+            index=models.Index(
+                fields=["event_id"],
+                condition=models.Q(status="open") & ~models.Q(event_id=""),
+                name="metering_rejectedevent_sent",
+            ),
+        ),
+    ]
