@@ -19,10 +19,23 @@ _FLAT = {
         ("", "total_tokens"),
     )
 }
+_DETAILS = ("cached_audio", "cached_image", "video_input", "image_output", "video_output", "citations", "web_searches")
+_FAILED = ("failure", "failed", "error")
+_NO_DETAILS: Mapping[str, int] = {}
 _MEDIA = (("audio_input", "prompt_audio", "cached_audio"), ("image_input", "prompt_image", "cached_image"))
 
 
-def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
+class Pools(dict[str, int]):
+    """The call's tokens by pool. `details` has what some price lists charge otherwise than the pool that it is in, or
+    beside all pools (metering.costbook.calculate.UNITS_OF_DETAIL). A call is free when it failed, or was answered from
+    a gateway's own cache, before a provider counted anything."""
+
+    # Of nearly every call: on the class, because one is made for each event.
+    details: Mapping[str, int] = _NO_DETAILS
+    is_free = False
+
+
+def read_pools(properties: Mapping[str, Any]) -> Pools:
     """The call's tokens by pool; only pools that the source speaks of, so {} when it counts no tokens.
 
     Counts are looked for among the properties and in the objects inside them that hold counts. Raises EventError when a
@@ -41,15 +54,15 @@ def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
             and (not total_name or (type(total := properties[total_name]) is int and total == whole + output))
         ):
             if cached_name:
-                return {"uncached_input": whole - cached, "cache_read": cached, "visible_output": output}
-            return {"uncached_input": whole, "visible_output": output}
-    return _read_pools(properties) if stated else {}
+                return Pools({"uncached_input": whole - cached, "cache_read": cached, "visible_output": output})
+            return Pools({"uncached_input": whole, "visible_output": output})
+    return _read_pools(properties) if stated else _no_pools(properties)
 
 
-def _read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
+def _read_pools(properties: Mapping[str, Any]) -> Pools:
     stated = read_counts(properties)
     if not stated:
-        return {}
+        return _no_pools(properties)
     first, *others = stated
     merged, places = _whole(first), first.places
     for counts in others:
@@ -58,7 +71,22 @@ def _read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
             if merged.setdefault(count, number) != number:
                 raise disagreement(places.get(count, count), merged[count], place, number)
             places.setdefault(count, place)
-    return _pools(merged, places)
+    pools = Pools(_pools(merged, places))
+    details = {name: merged[name] for name in _DETAILS if merged.get(name)}
+    if details:
+        if "cached_video" in merged and "video_input" in details:
+            details["video_input"] = max(0, details["video_input"] - merged["cached_video"])
+        pools.details = details
+    return pools
+
+
+def _no_pools(properties: Mapping[str, Any]) -> Pools:
+    """Of a call without any count of tokens: free if it says that there was nothing to count."""
+    pools = Pools()
+    failed = properties.get("status") in _FAILED or "error.type" in properties
+    if failed or properties.get("cache_hit") is True:
+        pools.is_free = True
+    return pools
 
 
 def _whole(counts: Counts) -> dict[str, int]:
