@@ -12,6 +12,7 @@ from amberflow.api import Problem
 from metering.ingest.canonical import (
     ID_LENGTH,
     TYPE_LENGTH,
+    BodyError,
     CanonicalEvent,
     DecodedBatch,
     check_text,
@@ -48,12 +49,13 @@ TOKENS = {
 
 
 class AutumnDialect(Dialect):
-    """Autumn's `POST /v1/balances.track` and `/v1/balances.track_tokens`, also by their older names."""
+    """Autumn's `POST /v1/balances.track` and `/v1/balances.track_tokens`, also by their older names, and
+    `/v1/balances.batch_track` with an array of events."""
 
     name = "autumn"
     label = "Autumn"
     corrects = True
-    routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens")
+    routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens", "v1/balances.batch_track")
     # Its clients send no time.
     strict = True
     schema = {"exclude": True}
@@ -63,22 +65,33 @@ class AutumnDialect(Dialect):
         read = partial(_call if _is_call(request) else _event, key)
         properties = _call_properties if _is_call(request) else _properties
         form = as_native(self.name, NAMES, instant=_instant, properties=properties, key=key)
-        return native.decode_each([decode_json(request.body)], read, form)
+        document = decode_json(request.body)
+        if not _is_batch(request):
+            return native.decode_each([document], read, form)
+        if not isinstance(document, list) or not document:
+            raise BodyError("The body must be an array of at least one event.", code="invalid_inputs")
+        # The key of the request marks a retry of all of them, so it can't be the id of one.
+        form = as_native(self.name, NAMES, instant=_instant, properties=properties)
+        return native.decode_each(document, partial(_event, ""), form)
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
             return None
-        (only,) = batch.rejections
-        return Problem(400, "invalid_inputs", only.message, only.field)
+        first = batch.rejections[0]
+        return Problem(400, "invalid_inputs", first.message, first.field)
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
+        if _is_batch(request):
+            return json_answer({"success": True}, status=202)
         (event,) = batch.events
         if result.events[0].is_known:
             message = f"The idempotency key {event.event_id!r} was used before; nothing more was counted."
             return self.problem(request, Problem(409, "duplicate_idempotency_key", message))
         # What a call costs in credits is known when it is rated.
         value = 0 if _is_call(request) else event.properties["value"]
-        return Answer(200, encode_json({"id": event.event_id, "customer_id": event.customer, "value": value}))
+        # Its clients refuse an answer without a balance, of which there is none here.
+        answer = {"id": event.event_id, "customer_id": event.customer, "value": value, "balance": None}
+        return Answer(200, encode_json(answer))
 
     def problem(self, request: UsageRequest, problem: Problem) -> Answer:
         document = {"message": problem.message, "code": problem.code}
@@ -87,6 +100,10 @@ class AutumnDialect(Dialect):
 
 def _is_call(request: UsageRequest) -> bool:
     return request.path.endswith("_tokens")
+
+
+def _is_batch(request: UsageRequest) -> bool:
+    return request.path.endswith("batch_track")
 
 
 def _event(key: str, item: Mapping[str, Any]) -> CanonicalEvent:
