@@ -53,6 +53,7 @@ _KEPT = {
     "trace_id": "trace_id",
     "session_id": "session_id",
     "litellm_call_id": "litellm_call_id",
+    "service_tier": "cost_breakdown.service_tier",
     "reported_cost": "response_cost",
     "saved_cost": "saved_cache_cost",
     "end_user": "end_user",
