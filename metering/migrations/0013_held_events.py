@@ -1,4 +1,4 @@
-"""An index by which what was kept of an event is found when its client sends it again."""
+"""What was kept of an event is found by its id when its client sends it again."""
 
 from django.db import migrations, models
 
@@ -14,5 +14,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(status="open") & ~models.Q(event_id=""),
                 name="metering_rejectedevent_sent",
             ),
+        ),
+        migrations.AlterField(
+            model_name="rejectedevent",
+            name="resolved_reason",
+            field=models.TextField(blank=True, db_default="", help_text="Why it was dismissed or is settled."),
         ),
     ]
