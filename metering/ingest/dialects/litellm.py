@@ -14,10 +14,12 @@ import msgspec
 from metering.ingest.bodies import read_items
 from metering.ingest.canonical import (
     TYPE_LENGTH,
+    BodyError,
     CanonicalEvent,
     DecodedBatch,
     EventError,
     check_text,
+    decode_json,
     read_call_id,
     read_epoch,
     read_text,
@@ -51,6 +53,7 @@ _KEPT = {
     "trace_id": "trace_id",
     "session_id": "session_id",
     "litellm_call_id": "litellm_call_id",
+    "service_tier": "cost_breakdown.service_tier",
     "reported_cost": "response_cost",
     "saved_cost": "saved_cache_cost",
     "end_user": "end_user",
@@ -99,7 +102,7 @@ class LiteLLMDialect(Dialect):
             try:
                 heads = [_head.decode(first_line)]
             except (msgspec.MsgspecError, RecursionError, ValueError):
-                return False
+                heads = _loose_heads(body)
         return bool(heads) and bool(heads[0].call_type) and heads[0].startTime is not None
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
@@ -113,6 +116,15 @@ class LiteLLMDialect(Dialect):
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
         return json_answer({})
+
+
+def _loose_heads(body: bytes) -> list[_Head]:
+    """The same where a cost may be NaN."""
+    try:
+        document = decode_json(body)
+        return msgspec.convert(document if isinstance(document, list) else [document], list[_Head])
+    except (BodyError, msgspec.MsgspecError):
+        return []
 
 
 def _event(item: Mapping[str, Any], asked: str, event_type: str) -> CanonicalEvent:

@@ -69,8 +69,8 @@ def read_json(body: bytes) -> Iterator[Span | EventError]:
     if not isinstance(document, dict):
         raise BodyError('The body must be a JSON object {"resourceSpans": [...]}.')
     for resource_spans in _list(document, "resourceSpans"):
-        resource = _member(resource_spans, "resource") or {}
         for scope_spans in _list(resource_spans, "scopeSpans"):
+            resource = _member(resource_spans, "resource") or {}
             for span in _list(scope_spans, "spans"):
                 try:
                     yield _json_span(span, resource)
@@ -122,9 +122,9 @@ def _json_value(value: Any, depth: int) -> Any:
     if kind == "doubleValue" and isinstance(content, int | Decimal) and not isinstance(content, bool):
         return content
     if kind == "arrayValue" and isinstance(content, dict):
-        return [_json_value(part, depth + 1) for part in _list(content, "values")]
+        return [_json_value(part, depth + 1) for part in _values(content)]
     if kind == "kvlistValue" and isinstance(content, dict):
-        return _json_pairs(_list(content, "values"), depth + 1)
+        return _json_pairs(_values(content), depth + 1)
     return None
 
 
@@ -154,8 +154,16 @@ def _list(item: Any, name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list) or not isinstance(item, dict):
-        raise BodyError(f"{name} must be an array.")
+        raise BodyError(f"{name} must be an array.", field=name)
     return value
+
+
+def _values(content: Mapping[str, Any]) -> list[Any]:
+    """The values inside of an attribute's value; where there are none the span alone can't be read."""
+    try:
+        return _list(content, "values")
+    except BodyError as error:
+        raise EventError("invalid_attributes", "attributes", str(error)) from None
 
 
 def _json_id(span: Mapping[str, Any], name: str, size: int) -> str:
