@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from operator import add, attrgetter
+from operator import add, attrgetter, sub
 from urllib.parse import urlencode
 
 from amberflow.lib.allocation import split
@@ -198,7 +198,7 @@ def _line_key(line: ChargedLine) -> str:
 def _slices(line: ChargedLine, discounts: Sequence[Decimal], adjustment: Decimal) -> tuple[Slice, ...]:
     """The slices of a line in order of day and series, with those that only cost something."""
     parts = line.parts
-    nets = [gross - discount for gross, discount in zip(parts.gross, discounts, strict=True)]
+    nets = list(map(sub, parts.gross, discounts)) if any(discounts) else parts.gross
     adjustments = adjustment_by_part(adjustment, nets, parts.quantities) if parts.days else []
     # No loop of our own, as there are thousands.
     slices = list(
