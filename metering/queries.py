@@ -229,9 +229,7 @@ def _added(one: _Day, other: _Day) -> _Day:
     )
 
 
-def _sum_by_name(
-    one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]
-) -> dict[str, Decimal]:
+def _sum_by_name(one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]) -> dict[str, Decimal]:
     zero = Decimal(0)
     sums = {name: one.get(name, zero) + other.get(name, zero) for name in names if name in one or name in other}
     return {name: amount for name, amount in sums.items() if amount}

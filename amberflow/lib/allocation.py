@@ -51,7 +51,7 @@ def split(total: Decimal, weights: Sequence[Decimal], places: int = AMOUNT_PLACE
 
 def _with_positive_sum(weights: Sequence[Decimal]) -> Sequence[Decimal]:
     """Weights in the same proportions, but for those that cancel out."""
-    weight_sum = sum(weights)
+    weight_sum = sum(weights, Decimal(0))
     if min(weights) < 0:
         if 2 * abs(weight_sum) < sum(map(abs, weights)):
             return [abs(weight) for weight in weights]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
@@ -213,6 +213,7 @@ def _rate_and_draft_period(
     name = subscription.customer.external_id
     try:
         with transaction.atomic():
+            _commit_without_waiting()
             before = period.input_digest
             rated = rate_billing_period(period_id=period.pk, now=options.now, known=known)
             if not options.draft:
@@ -230,6 +231,16 @@ def _rate_and_draft_period(
     if invoice is None:
         return RunRow(name, str(period), report.NO_USAGE)
     return RunRow(name, str(period), report.DRAFTED if written else report.UNCHANGED, _amount(invoice))
+
+
+def _commit_without_waiting() -> None:
+    """Let this transaction commit without waiting for the disk, which takes longer than rating a small customer.
+
+    A server that crashes may lose the last of them, each as a whole and none before one that is kept: the period is due
+    again. What leaves the house, like a final invoice, is committed later and waits for all that came before.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _note_draft(period: BillingPeriod, written: bool) -> None:

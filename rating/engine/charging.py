@@ -100,10 +100,13 @@ def _used_rows(segment: Segment, quantities: Sequence[Decimal]) -> tuple[UsedRow
         return UsedRows(segment.rows, quantities, segment.costs), ()
     events_count = counts_events(segment.entry.price)
     charged = [
-        bool(quantity or (events_count and row.events))
-        for row, quantity in zip(segment.rows, quantities, strict=True)
+        bool(quantity or (events_count and row.events)) for row, quantity in zip(segment.rows, quantities, strict=True)
     ]
-    used = UsedRows(*(list(compress(column, charged)) for column in (segment.rows, quantities, segment.costs)))
+    used = UsedRows(
+        list(compress(segment.rows, charged)),
+        list(compress(quantities, charged)),
+        list(compress(segment.costs, charged)),
+    )
     only_cost = [
         (row, cost)
         for row, cost, is_charged in zip(segment.rows, segment.costs, charged, strict=True)

@@ -46,9 +46,7 @@ def _weights(quantities: Sequence[Decimal], rows: Sequence[SeriesDay]) -> Sequen
     return quantities if any(quantities) else [Decimal(row.events) for row in rows]
 
 
-def _gross_by_running_total(
-    price: Price, used: UsedRows, stat: str, usage: Usage, already: Decimal
-) -> list[Decimal]:
+def _gross_by_running_total(price: Price, used: UsedRows, stat: str, usage: Usage, already: Decimal) -> list[Decimal]:
     """Each day gets what its own units added to the running total; the first also what is due at zero."""
     gross: list[Decimal] = []
     before = already

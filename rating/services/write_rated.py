@@ -93,7 +93,7 @@ def _write_lines(
 
 
 def _line_values(line: EngineLine, position: int) -> dict[str, Any]:
-    """What a new rating can change of a line; period and key are its identity. The digest is over these in this order."""
+    """What a new rating can change of a line; period and key are its identity. The digest is over these, in order."""
     return {
         "name": line.name,
         "group": dict(line.group),
