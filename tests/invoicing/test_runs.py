@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from amberflow.lib.errors import DomainError
+from customers.models import Customer
 from invoicing.models import Invoice
 from invoicing.services.runs import finalize_due, rate_and_draft
 from pricing.services.subscriptions import end_subscription
@@ -100,6 +101,14 @@ def test_one_customers_error_is_kept_and_the_others_go_on(two, monkeypatch):
     assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
     period.refresh_from_db()
     assert period.problem == ""
+
+
+def test_periods_that_cannot_be_made_fail_alone(two):
+    Customer.objects.filter(external_id="acme").update(timezone="Nowhere/Land")
+    assert results(rate_and_draft(now=IN_JULY)) == [
+        ("acme", "periods", "FAILED"),
+        ("beta", "2026-07-01 to 2026-08-01", "drafted"),
+    ]
 
 
 def test_due_drafts_are_finalized_in_order_and_once(two):
