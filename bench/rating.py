@@ -104,7 +104,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         f"peak {_own_peak_mb():.0f} MB",
     )
     say.row("each of many ÷ each of few", f"{growth:.2f}")
-    say.row("  the same in time of processors", f"{growth_core:.2f}", f"{many_core / options.growth * 1000:.1f} ms each")
+    core_each = many_core / options.growth * 1000
+    say.row("  the same in time of processors", f"{growth_core:.2f}", f"{core_each:.1f} ms each")
 
     say.title(
         f"A month: {options.customers:,} customers × {options.series} series × {DAYS} days = {series_days:,} rows"
