@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
@@ -109,6 +110,14 @@ def test_periods_that_cannot_be_made_fail_alone(two):
         ("acme", "periods", "FAILED"),
         ("beta", "2026-07-01 to 2026-08-01", "drafted"),
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_rating_commits_without_waiting_for_the_disk(two):
+    rate_and_draft(now=IN_JULY)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
 
 
 def test_due_drafts_are_finalized_in_order_and_once(two):
