@@ -77,11 +77,20 @@ def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableL
     return [
         Discounted(
             each.left,
-            tuple(before - after for before, after in zip(each.line.gross, each.remaining, strict=True)),
+            _taken(each),
             tuple(each.applied),
         )
         for each in opened
     ]
+
+
+def _taken(opened: _Open) -> tuple[Decimal, ...]:
+    """What discounts took of each part."""
+    gross = opened.line.gross
+    if not opened.applied:
+        total = sum(gross, ZERO)
+        return (total - total,) * len(gross)
+    return tuple(before - after for before, after in zip(gross, opened.remaining, strict=True))
 
 
 def _rank(discount: Discount) -> tuple[int, int, str, str]:
