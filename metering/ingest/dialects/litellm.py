@@ -4,9 +4,10 @@ Prompts, answers and everything else that isn't named here are never looked at. 
 answered, so that what can't be counted is kept as a rejected event.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -63,6 +64,7 @@ _KEPT = {
     "key_alias": "metadata.user_api_key_alias",
     "organization": "metadata.user_api_key_org_id",
 }
+_PLAIN = (str, int, Decimal)
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 # Of an application's own metadata this much is kept.
 MAX_TEXT = 200
@@ -142,7 +144,7 @@ def _event(item: Mapping[str, Any], asked: str, event_type: str) -> CanonicalEve
 
 
 def _customer(item: Mapping[str, Any], asked: str) -> str:
-    places = list(_places(asked))
+    places = _places(asked)
     for place in places:
         value = _at(item, place)
         if value not in (None, ""):
@@ -154,23 +156,26 @@ def _customer(item: Mapping[str, Any], asked: str) -> str:
     )
 
 
-def _places(asked: str) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _places(asked: str) -> tuple[str, ...]:
     if not asked:
-        for word in DEFAULT_CUSTOMER:
-            yield from CUSTOMERS[word]
-    elif asked in CUSTOMERS:
-        yield from CUSTOMERS[asked]
-    else:
-        yield f"metadata.{asked}"
-        yield from (f"metadata.{custom}.{asked}" for custom in CUSTOM_METADATA)
+        return tuple(place for word in DEFAULT_CUSTOMER for place in CUSTOMERS[word])
+    if asked in CUSTOMERS:
+        return CUSTOMERS[asked]
+    return (f"metadata.{asked}", *(f"metadata.{custom}.{asked}" for custom in CUSTOM_METADATA))
 
 
 def _at(item: Any, place: str) -> Any:
-    for name in place.split("."):
+    for name in _names_in(place):
         if not isinstance(item, dict):
             return None
         item = item.get(name)
     return item
+
+
+@lru_cache(maxsize=1024)
+def _names_in(place: str) -> tuple[str, ...]:
+    return tuple(place.split("."))
 
 
 def _time(item: Mapping[str, Any]) -> datetime | None:
@@ -181,9 +186,7 @@ def _time(item: Mapping[str, Any]) -> datetime | None:
 
 def _properties(item: Mapping[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        name: value
-        for name, place in _KEPT.items()
-        if isinstance(value := _at(item, place), str | int | Decimal) and value != ""
+        name: value for name, place in _KEPT.items() if isinstance(value := _at(item, place), _PLAIN) and value != ""
     }
     is_cached = item.get("cache_hit") is True
     if is_cached:

@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -112,7 +113,11 @@ def _json_pairs(pairs: Any, depth: int) -> Attributes:
 def _json_value(value: Any, depth: int) -> Any:
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return None
-    kind, content = next(((_camel(name), part) for name, part in value.items() if part is not None), ("", None))
+    kind, content = "", None
+    for name, part in value.items():
+        if part is not None:
+            kind, content = _KINDS.get(name, ""), part
+            break
     if kind == "intValue":
         return _whole(content, kind)
     if kind == "stringValue" and isinstance(content, str):
@@ -202,10 +207,14 @@ def _whole(value: Any, name: str) -> int:
     raise EventError("invalid_number", name, f"{name} {str(value)[:40]!r} is not a whole number.")
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
+@lru_cache
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda letter: f"_{letter.group().lower()}", name)
+
+
+# The kinds of values by both ways of writing them.
+_KINDS = {
+    form: kind
+    for kind in ("intValue", "stringValue", "boolValue", "doubleValue", "arrayValue", "kvlistValue")
+    for form in (kind, _snake(kind))
+}

@@ -1,7 +1,6 @@
 """From the counts of a payload to the pools of the call."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 from operator import add, sub
 from typing import Any
@@ -53,8 +52,7 @@ def read_pool_columns(
     and there is no more to be said, else what read_pools says of each. The other of the two is empty. Raises EventError
     for the first of the calls that is refused.
     """
-    stated = _stated(names)
-    flat = _FLAT.get(stated)
+    flat = _FLAT.get(NAMES.intersection(names))
     if flat is not None:
         columns = _flat_columns(flat, calls)
         if columns is not None:
@@ -63,12 +61,6 @@ def read_pool_columns(
     if len(set(map(tuple, rows))) > 1 or any(row.details or row.is_free for row in rows):
         return {}, rows
     return {pool: [row[pool] for row in rows] for pool in rows[0]}, ()
-
-
-@lru_cache(maxsize=4096)
-def _stated(names: tuple[str, ...]) -> frozenset[str]:
-    """Those of the names that have to do with tokens. Remembered: events of one client have the same."""
-    return NAMES.intersection(names)
 
 
 def _flat_columns(names: tuple[str, str, str, str], calls: Sequence[Mapping[str, Any]]) -> dict[str, list[int]] | None:
