@@ -274,3 +274,22 @@ def test_the_short_way_of_cloud_events_reads_like_the_long_one(items):
         long = native.decode_each(body if isinstance(body, list) else [body], openmeter._event, openmeter._native_form)
         if short is not None:
             assert (short, []) == (long.events, long.rejections)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"id": st.sampled_from(["1", "2", 3, ""])},
+            optional=dict.fromkeys(("customer", "source", "type", "time", "properties", "call_id"), plain_or_not),
+        ),
+        max_size=3,
+    )
+)
+def test_the_short_way_of_native_events_reads_like_the_long_one(items):
+    whole = {"id": "1", "customer": "c", "type": "t"}
+    complete = [{**whole, **item} for item in items]
+    for body in (items, complete, {"events": complete}, {"events": complete, "more": {}}):
+        short = native._decode_plain(json.dumps(body).encode())
+        long = native.decode_items(body if isinstance(body, list) else body["events"])
+        if short is not None:
+            assert (short, []) == (long.events, long.rejections)
