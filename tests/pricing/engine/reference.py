@@ -5,6 +5,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 F = Fraction
+# Decimals of the minor unit, of the currencies that have not two (ISO 4217).
+PLACES = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "UGX", "VND"), 0)
+PLACES |= dict.fromkeys(("BHD", "JOD", "KWD", "TND"), 3) | {"CLF": 4}
 
 
 def reference_list_amount(price, quantity, events=None):
@@ -37,7 +40,7 @@ def reference_preview(document):
         left = max(left, F(price["minimum"]))
     if price.get("maximum") is not None:
         left = min(left, F(price["maximum"]))
-    places = {"USD": 2, "JPY": 0, "KWD": 3}[price["currency"]]
+    places = PLACES.get(price["currency"], 2)
     return left, F(floor(left * 10**places + F(1, 2)), 10**places)
 
 
