@@ -94,7 +94,7 @@ def _discounts(random, plan):
     found = [_discount(random, plan, n) for n in range(random.randrange(4))]
     # Units and promotional prices come first: what they are worth after others is a question of its own.
     special = random.choice(["free_units", "price", None, None])
-    whole = [entry for entry in plan["prices"] if entry["price"]["model"] != "flat" and "until" not in entry]
+    whole = [entry for entry in plan["prices"] if "until" not in entry]
     if special == "free_units":
         scope = {"prices": [entry["key"] for entry in whole]}
         found += [
@@ -103,11 +103,12 @@ def _discounts(random, plan):
         ]
     if special == "price" and whole:
         entry = random.choice(whole)
-        model = random.choice(["per_unit", "graduated", "volume", "package"])
-        offer = {**_price(random, model), "currency": plan["currency"], "meter": "calls"}
-        offer |= {"unit_scale": "1", "minimum": None, "maximum": None}
-        one = {"kind": special, "price": offer, **_named(random, 9), "priority": -1, "prices": [entry["key"]]}
-        found.append(one | _window(random, plan["days"]))
+        model = random.choice(["per_unit", "graduated", "volume", "package", "flat"])
+        offer = {**_price(random, model), "currency": plan["currency"], "minimum": None, "maximum": None}
+        offer |= {} if model == "flat" else {"unit_scale": "1", "meter": "calls"}
+        one = {"kind": special, "price": offer, **_named(random, 9), "priority": -1, **_window(random, plan["days"])}
+        is_for_all = len(whole) == len(plan["prices"]) and random.random() < 0.5
+        found.append(one if is_for_all else one | {"prices": [entry["key"]]})
     return found
 
 

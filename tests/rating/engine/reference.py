@@ -76,7 +76,9 @@ def lines_of(plan, entry):
     if document["model"] == "flat":
         share = F(document["amount"]) * plan["days"] / plan["full_days"] / plan["days"]
         parts = [(day, {}, F(0), share) for day in range(plan["days"])]
-        yield Line(entry["key"], entry, document, parts, share * plan["days"])
+        line = Line(entry["key"], entry, document, parts, share * plan["days"])
+        line.at = lambda other: [F(other["amount"]) / plan["full_days"]] * plan["days"]
+        yield line
         return
     rows = [row for row in plan["usage"] if best_price(plan, row) is entry]
     groups = {}
@@ -232,6 +234,8 @@ def worth(discount, line, parts, base, together):
         case "graduated_percent":
             return by_tiers(discount["tiers"], together) * base / together
         case "price":
+            if (discount["price"]["model"] == "flat") != (line.price["model"] == "flat"):
+                return F(0)
             offered = line.at(discount["price"])
             return max(F(0), sum((line.parts[n][3] - offered[n] for n in parts), F(0)))
     raise AssertionError(discount)
