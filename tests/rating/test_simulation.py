@@ -178,6 +178,7 @@ def test_the_command_prints_a_table(office):
     call_command("simulate", "2026-07-01", "2026-08-01", "--discount", json.dumps(TENTH), "--lines", stdout=out)
     assert "north" in out.getvalue()
     assert "-4.5" in out.getvalue()
+    assert out.getvalue().splitlines()[-1].split() == ["ALL", "TOGETHER", "45", "40.5", "-4.5", "39.10", "USD"]
     with pytest.raises(CommandError, match=r"write it like pro:2"):
         call_command("simulate", "2026-07-01", "2026-08-01", "--plan-version", "usd", stdout=out)
 
