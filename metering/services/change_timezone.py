@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -11,6 +10,7 @@ from django.utils import timezone as django_timezone
 from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
+from amberflow.lib.periods import PeriodError, zone
 from customers.models import Customer
 from metering.arrays import array_literal
 from metering.calendar import calendar_of
@@ -37,12 +37,10 @@ def change_timezone(*, customer_id: int, timezone: str, since: date) -> Timezone
     periods are not touched. Raises DomainError for a zone that doesn't exist or is the customer's already.
     """
     customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
-    if timezone not in available_timezones():
-        raise DomainError(
-            "unknown_timezone",
-            f"timezone {timezone!r} is not an IANA time zone; use a name like Europe/Berlin or UTC.",
-            field="timezone",
-        )
+    try:
+        zone(timezone)
+    except PeriodError as error:
+        raise DomainError("unknown_timezone", str(error), field="timezone") from None
     if timezone == customer.timezone:
         raise DomainError(
             "same_timezone", f"timezone {timezone!r} is the customer's already; choose another.", field="timezone"

@@ -121,11 +121,10 @@ def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
     if entry.price.recurrence == "one_time":
         if entry.starts is not None and entry.starts < inp.period.start:
             return None  # charged in the period in which it began
-        days = [segment.start]
-        charged = charge_fee(entry.price, 1, 1)
+        days, full_days = [segment.start], 1
     else:
-        days = list(_dates(segment))
-        charged = charge_fee(entry.price, len(days), inp.period.full_days)
+        days, full_days = list(_dates(segment)), inp.period.full_days
+    charged = charge_fee(entry.price, len(days), full_days)
     amount, steps = charged.amount, charged.steps
     if entry.times != ONE:
         amount = charged.amount * entry.times
@@ -135,16 +134,24 @@ def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
         steps += (Step("times", text, amount, (("times", plain(entry.times)),)),)
     charged = replace(charged, quantity=entry.times, billable_quantity=entry.times, amount=amount, steps=steps)
     minimum, maximum = _bounds(inp, segment)
+    parts = _by_day(days, amount)
+
+    def gross_at(other: Price) -> Sequence[Decimal]:
+        if CHARGE_MODELS[other.model].is_usage:
+            return parts.gross  # what units cost is no price of a fee
+        return _by_day(days, charge_fee(other, len(days), full_days).amount * entry.times).gross
+
     return ChargedLine(
         segment=segment,
         group=(),
         charge=charged,
         amount=amount,
         steps=steps,
-        parts=_by_day(days, amount),
+        parts=parts,
         only_cost=(),
         minimum=minimum,
         maximum=maximum,
+        at_price=gross_at,
     )
 
 
@@ -156,6 +163,8 @@ def _usage_lines(
     minimum, maximum = _bounds(inp, segment)
 
     def gross_at(other: Price) -> Sequence[Decimal]:
+        if not CHARGE_MODELS[other.model].is_usage:
+            return parts.gross  # a fee is no price of usage
         if not used.rows:
             return _by_day(list(_dates(segment)), list_amount(other, counted.total)).gross
         return _gross(_price_in(inp, other), segment, counted, _amount_of(other, segment, counted))
