@@ -153,8 +153,15 @@ def _number(text: str) -> Any:
         return _no_number(text)
 
 
+class _NoNumber(list[str]):
+    """Shown in messages as it was sent."""
+
+    def __str__(self) -> str:
+        return self[0]
+
+
 def _no_number(text: str) -> list[str]:
-    return [text[:40]]
+    return _NoNumber([text[:40]])
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -163,7 +170,7 @@ def _without_surrogates(value: Any) -> Any:
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {_without_surrogates(name): _without_surrogates(part) for name, part in value.items()}
-    return [_without_surrogates(part) for part in value] if isinstance(value, list) else value
+    return [_without_surrogates(part) for part in value] if type(value) is list else value
 
 
 def encode_json(value: Any) -> bytes:
