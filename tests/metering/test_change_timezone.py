@@ -322,7 +322,7 @@ def test_an_event_that_was_moved_meanwhile_is_left_alone(acme):
 @transaction.atomic
 def update_events(setting, column):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('amberflow.moving_days', %s, true)", [setting])
+        cursor.execute("SELECT set_config('amberflow.moving_events', %s, true)", [setting])
         cursor.execute(f"UPDATE metering_event SET {column}")
 
 

@@ -1,0 +1,291 @@
+"""An event type gets other dimensions: usage that is not invoiced goes to the series that they make of its events.
+
+What was sent is kept, so an event's series can be worked out again by the rule of ingestion. From the commit of the
+change on, new events come in by the new dimensions (the database ends the generation by which events were prepared); a
+task then goes through those that are there. At each moment every event is in the sums of exactly one series.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from amberflow.lib.errors import DomainError
+from metering.costbook.book import CostBook, current_book
+from metering.database import run_statement
+from metering.ingest.prepare import (
+    PROVIDER,
+    call_model,
+    later_dimensions,
+    provider_of,
+    recognised_dimensions,
+)
+from metering.ingest.resolve import find_series
+from metering.ingest.series_key import SeriesKey
+from metering.ingest.stored import unpack
+from metering.models import (
+    CorrectionRun,
+    DimensionChange,
+    DimensionChangeStart,
+    EventBatch,
+    EventType,
+    Series,
+)
+from metering.needs import all_needs
+from metering.services.move_events import SeriesMove, move_to_series
+from metering.services.rebuild_usage import rebuild_usage
+from metering.services.recost import recost_again_soon
+
+EVENTS_PER_STATEMENT = 5_000
+BATCHES_AT_ONCE = 200
+MAX_NAME_LENGTH = 64
+
+FirstDays = Mapping[int, date]
+Progress = Callable[[DimensionChange], None]
+
+_FIRST_KEY = UUID(int=0)
+
+
+class OpenUsage(NamedTuple):
+    """Usage that is not invoiced."""
+
+    events: int
+    customers: int
+
+
+class _Placed(NamedTuple):
+    """An event where it counts. `dimensions` are those of its series."""
+
+    key: UUID
+    series_id: int
+    day: date
+    batch_id: int
+    position: int
+    customer_id: int
+    dimensions: str
+
+
+def open_usage(*, event_type_id: int, first_days: FirstDays) -> OpenUsage:
+    """How much of a type's usage would follow a change of its dimensions. `first_days` as for `change_dimensions`."""
+    ((events, customers),) = run_statement(
+        "open_usage",
+        {
+            "event_type_id": event_type_id,
+            "customer_id": list(first_days.keys()),
+            "first_day": list(first_days.values()),
+        },
+    )
+    return OpenUsage(events, customers)
+
+
+@transaction.atomic
+def change_dimensions(
+    *,
+    event_type_id: int,
+    dimensions: Sequence[str],
+    first_days: Callable[[], FirstDays],
+    made_by: str,
+    again: bool = False,
+) -> DimensionChange:
+    """Tell the type's usage apart by these dimensions, all of it that is not invoiced.
+
+    `first_days` gives, by customer id, the first local day that is not invoiced; for customers that it leaves out nothing
+    is. It is asked when no event can be written by the old dimensions any more, and must keep anything from becoming
+    final until the transaction ends. With `again` the dimensions may be what they are: for usage that kept its series,
+    because a limit was too low. Raises DomainError for names that can't be dimensions, no change, and while an earlier
+    change of the type is not finished.
+    """
+    kind = EventType.objects.select_for_update().get(pk=event_type_id)
+    names = checked_names(dimensions)
+    if names == kind.dimensions and not again:
+        raise DomainError(
+            "same_dimensions",
+            f"dimensions are {', '.join(names) or 'none'} already: add or take away one.",
+            field="dimensions",
+        )
+    if DimensionChange.objects.filter(event_type=kind, moved_at=None).exists():
+        raise DomainError(
+            "dimensions_changing",
+            f"Usage of {kind} is still being counted by the dimensions that it got last: try again when that is done.",
+        )
+    old = kind.dimensions
+    if names != old:
+        kind.dimensions = names
+        # Waits until what was prepared by the old ones is committed, and holds back what comes (a trigger).
+        kind.save(update_fields=["dimensions"])
+    starts = first_days()
+    customers = set(Series.objects.filter(event_type=kind).values_list("customer_id", flat=True).distinct())
+    change = DimensionChange.objects.create(
+        event_type=kind,
+        old_dimensions=old,
+        dimensions=names,
+        made_by=made_by[:200],
+        expected=open_usage(event_type_id=kind.pk, first_days=starts).events,
+    )
+    DimensionChangeStart.objects.bulk_create(
+        (
+            DimensionChangeStart(change=change, customer_id=customer, first_day=day)
+            for customer, day in starts.items()
+            if customer in customers
+        ),
+        batch_size=5_000,
+    )
+    transaction.on_commit(lambda: async_task("metering.tasks.count_dimensions"), robust=True)
+    return change
+
+
+def checked_names(dimensions: Iterable[str]) -> list[str]:
+    """The names as they are stored. Raises DomainError for one that is empty, too long or there twice."""
+    names = [name.strip() for name in dimensions]
+    for name in names:
+        if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
+            raise DomainError(
+                "invalid_dimension",
+                f"{name[:80]!r} can't be a dimension: name a property with 1 to {MAX_NAME_LENGTH} characters.",
+                field="dimensions",
+            )
+        if names.count(name) > 1:
+            raise DomainError("invalid_dimension", f"{name!r} stands there twice.", field="dimensions")
+    return names
+
+
+def count_pending() -> int:
+    """Finish every change that is not. Returns how many events moved."""
+    pending = DimensionChange.objects.filter(moved_at=None).order_by("pk").values_list("pk", flat=True)
+    return sum(count_dimensions(change_id=pk) for pk in list(pending))
+
+
+def count_dimensions(*, change_id: int, progress: Progress = lambda change: None) -> int:
+    """Bring the usage that is not invoiced to the series of the new dimensions. Returns how many events moved.
+
+    May run any number of times, beside itself and while usage comes in; cut off, it goes on where it stood. What is kept
+    beside sums is counted anew at the end. While a correction voids a window by dimension values nothing moves: it
+    would miss what has gone elsewhere.
+    """
+    change = DimensionChange.objects.select_related("event_type").get(pk=change_id)
+    book = current_book(afresh=True)
+    moved = 0
+    while change.moved_at is None:
+        if _is_being_voided(change):
+            return moved
+        page = _read_page(change)
+        if not page:
+            _finish(change)
+            break
+        before = change.moved
+        if _move_page(change, page, book):
+            moved += change.moved - before
+            progress(change)
+        change.refresh_from_db()
+    return moved
+
+
+def _is_being_voided(change: DimensionChange) -> bool:
+    runs = CorrectionRun.objects.filter(state=CorrectionRun.State.VOIDING, event_type=change.event_type_id)
+    return runs.exclude(filter={}).exists()
+
+
+def _read_page(change: DimensionChange) -> list[_Placed]:
+    rows = run_statement(
+        "dimension_page",
+        {
+            "change_id": change.pk,
+            "event_type_id": change.event_type_id,
+            "after": change.done_to or _FIRST_KEY,
+            "limit": EVENTS_PER_STATEMENT,
+        },
+    )
+    return [_Placed(*row) for row in rows]
+
+
+def _move_page(change: DimensionChange, page: list[_Placed], book: CostBook) -> bool:
+    """Move the events of the page; False if somebody else did it, or moved one of them, meanwhile."""
+    wanted, counts = _wanted_series(change, page, book)
+    # In a transaction of its own: making series waits for whoever makes series, and moving for whoever holds events.
+    series, refused = find_series(wanted.values())
+    moves = []
+    for event in page:
+        key = wanted.get(event.key)
+        if key is None:
+            continue
+        if key in refused:
+            counts["too_many"] += 1
+        elif series[key] != event.series_id:
+            moves.append(SeriesMove(event.key, event.series_id, series[key]))
+    days = {event.key: event.day for event in page}
+    with transaction.atomic():
+        stored = DimensionChange.objects.select_for_update().get(pk=change.pk)
+        if stored.done_to != change.done_to or stored.moved_at is not None:
+            return False
+        if move_to_series(moves) != len(moves):
+            # Only another one of these can have moved them, and it would have noted that: nothing is guessed here.
+            transaction.set_rollback(True)
+            return False
+        change.done_to, change.read = page[-1].key, stored.read + len(page)
+        change.moved = stored.moved + len(moves)
+        for name, count in counts.items():
+            setattr(change, name, getattr(stored, name) + count)
+        change.first_day = min((days[move.key] for move in moves), default=stored.first_day)
+        if stored.first_day is not None and change.first_day is not None:
+            change.first_day = min(change.first_day, stored.first_day)
+        change.save(update_fields=["done_to", "read", "moved", "first_day", *counts])
+    return True
+
+
+def _wanted_series(
+    change: DimensionChange, page: Sequence[_Placed], book: CostBook
+) -> tuple[dict[UUID, SeriesKey], dict[str, int]]:
+    """By key what the series of each event is by the new dimensions, without those whose payload is gone."""
+    counts = {"too_many": 0, "without_payload": 0, "unreadable": 0}
+    by_batch: dict[int, list[_Placed]] = {}
+    for event in page:
+        by_batch.setdefault(event.batch_id, []).append(event)
+    wanted: dict[UUID, SeriesKey] = {}
+    batch_ids = sorted(by_batch)
+    for start in range(0, len(batch_ids), BATCHES_AT_ONCE):
+        payloads = dict(
+            EventBatch.objects.filter(pk__in=batch_ids[start : start + BATCHES_AT_ONCE]).values_list("pk", "payload")
+        )
+        for batch_id in batch_ids[start : start + BATCHES_AT_ONCE]:
+            if batch_id not in payloads:
+                counts["without_payload"] += len(by_batch[batch_id])
+                continue
+            documents = unpack(bytes(payloads[batch_id]))
+            for event in by_batch[batch_id]:
+                wanted[event.key], all_read = _series_key(change, event, documents[event.position]["properties"], book)
+                counts["unreadable"] += not all_read
+    return wanted, counts
+
+
+def _series_key(
+    change: DimensionChange, event: _Placed, properties: Mapping[str, Any], book: CostBook
+) -> tuple[SeriesKey, bool]:
+    names = tuple(change.dimensions)
+    recognised: Mapping[str, str] = {}
+    if change.event_type.is_ai_call:
+        named = call_model(properties)
+        provider = ""
+        if PROVIDER in names:
+            # What was recognised when the call came stays, whatever the book has learned since.
+            provider = json.loads(event.dimensions).get(PROVIDER, "")
+            if not provider and PROVIDER not in change.old_dimensions:
+                provider = provider_of(named, book.match(provider=named[0], model=named[1]))
+        recognised = recognised_dimensions(model=named[1], provider=provider)
+    values, all_read = later_dimensions(properties, names, recognised)
+    return (event.customer_id, change.event_type_id, names, values), all_read
+
+
+def _finish(change: DimensionChange) -> None:
+    if change.first_day is not None and change.event_type_id in all_needs():
+        rebuild_usage(event_type=change.event_type, since=change.first_day)
+    with transaction.atomic():
+        DimensionChange.objects.filter(pk=change.pk, moved_at=None).update(moved_at=timezone.now())
+        if change.moved:
+            # Whoever was costing calls at that time found them in the series that they have left.
+            recost_again_soon()
+    change.refresh_from_db()
