@@ -24,6 +24,7 @@ class AmberflowAdminSite(UnfoldAdminSite):
         from metering.admin.cost_book import uncosted_models_page
         from metering.admin.live import live_feed, live_page
         from rating.admin.customer_timezone import change_timezone_page
+        from rating.admin.dimensions import change_dimensions_page
 
         return [
             path("live/", self.admin_view(live_page), name="live"),
@@ -38,6 +39,11 @@ class AmberflowAdminSite(UnfoldAdminSite):
                 "customers/customer/<int:customer_id>/timezone/",
                 self.admin_view(change_timezone_page),
                 name="change_timezone",
+            ),
+            path(
+                "metering/eventtype/<int:event_type_id>/dimensions/",
+                self.admin_view(change_dimensions_page),
+                name="change_dimensions",
             ),
             path("uncosted-models/", self.admin_view(uncosted_models_page), name="uncosted_models"),
         ]
