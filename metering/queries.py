@@ -133,11 +133,12 @@ def is_unsettled(*, customer_id: int, before: date) -> bool:
         Q(customer_id=customer_id) | Q(customer_id=None),
         Q(event_type_id__in=types) | Q(event_type_id=None),
     )
-    # Usage goes to other series in the order of its time; what is kept beside sums is counted anew only at the end.
+    # Usage goes to other series in the order of its time, and what is kept beside sums is counted anew behind that.
     other_series = DimensionChange.objects.filter(moved_at=None, event_type_id__in=types).filter(
         Q(done_to=None)
         | Q(done_to__lt=key_range(before, before)[1])
-        | Q(event_type_id__in=needing_meters().values("event_type_id"))
+        | (Q(counted_before=None) | Q(counted_before__lt=before))
+        & Q(event_type_id__in=needing_meters().values("event_type_id"))
     )
     return (
         TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists()
@@ -145,6 +146,15 @@ def is_unsettled(*, customer_id: int, before: date) -> bool:
         or open_rebuilds.exists()
         or run_statement("has_unclaimed", {"before": key_range(before, before)[1]})[0][0]
         or CorrectionRun.objects.exclude(state=CorrectionRun.State.DONE).filter(customer_id=customer_id).exists()
+    )
+
+
+def has_moving_usage() -> bool:
+    """Whether usage of anybody is being moved to other days or series, or counted anew."""
+    return (
+        TimezoneChange.objects.filter(moved_at=None).exists()
+        or DimensionChange.objects.filter(moved_at=None).exists()
+        or UsageRebuild.objects.filter(finished_at=None).exists()
     )
 
 

@@ -405,8 +405,8 @@ def recognised_dimensions(*, model: str, provider: str) -> dict[str, str]:
 def later_dimensions(
     properties: Mapping[str, Any], names: Iterable[str], recognised: Mapping[str, str]
 ) -> tuple[tuple[str, ...], bool]:
-    """The values of dimensions for an event that was taken already, and whether it has one that is no dimension's value:
-    that one is empty, as if the event had not carried it."""
+    """The values of dimensions for an event that was taken already, and whether all of them could be read: what is no
+    dimension's value is empty, as if the event had not carried it."""
     values, all_read = [], True
     for name in names:
         try:

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 base_field=models.CharField(max_length=64),
                 blank=True,
                 default=list,
-                help_text="Properties that prices, invoices and margin can tell apart, like provider, model, feature. Changed later by a button: usage that is not invoiced follows.",
+                help_text="Properties that prices, invoices and margin can tell apart, like provider, model, feature. When they change, usage that is not invoiced follows.",
                 size=None,
             ),
         ),
@@ -65,6 +65,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("first_day", models.DateField(help_text="The earliest day of an event that moved.", null=True)),
+                ("last_day", models.DateField(help_text="The latest day of an event that moved.", null=True)),
+                (
+                    "counted_before",
+                    models.DateField(
+                        help_text="What is kept beside sums is counted anew on the days before this one.", null=True
+                    ),
+                ),
                 (
                     "moved_at",
                     models.DateTimeField(

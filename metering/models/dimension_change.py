@@ -31,6 +31,10 @@ class DimensionChange(models.Model):
         default=0, help_text="Events with a property that is no dimension's value: they count as without one."
     )
     first_day = models.DateField(null=True, help_text="The earliest day of an event that moved.")
+    last_day = models.DateField(null=True, help_text="The latest day of an event that moved.")
+    counted_before = models.DateField(
+        null=True, help_text="What is kept beside sums is counted anew on the days before this one."
+    )
     moved_at = models.DateTimeField(null=True, help_text="When all usage stood in its new series; empty until then.")
 
     class Meta:

@@ -7,7 +7,7 @@ task then goes through those that are there. At each moment every event is in th
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from django_q.tasks import async_task
 from amberflow.lib.errors import DomainError
 from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
+from metering.ingest.identity import key_instant
 from metering.ingest.prepare import (
     PROVIDER,
     call_model,
@@ -36,14 +37,15 @@ from metering.models import (
     EventType,
     Series,
 )
-from metering.needs import all_needs
+from metering.queries import ZONE_MARGIN
 from metering.services.move_events import SeriesMove, move_to_series
-from metering.services.rebuild_usage import rebuild_usage
+from metering.services.rebuild_usage import rebuild_days
 from metering.services.recost import recost_again_soon
 
 EVENTS_PER_STATEMENT = 5_000
 BATCHES_AT_ONCE = 200
 MAX_NAME_LENGTH = 64
+ONE_DAY = timedelta(days=1)
 
 FirstDays = Mapping[int, date]
 Progress = Callable[[DimensionChange], None]
@@ -94,10 +96,10 @@ def change_dimensions(
 ) -> DimensionChange:
     """Tell the type's usage apart by these dimensions, all of it that is not invoiced.
 
-    `first_days` gives, by customer id, the first local day that is not invoiced; for customers that it leaves out nothing
-    is. It is asked when no event can be written by the old dimensions any more, and must keep anything from becoming
-    final until the transaction ends. With `again` the dimensions may be what they are: for usage that kept its series,
-    because a limit was too low. Raises DomainError for names that can't be dimensions, no change, and while an earlier
+    `first_days` gives, by customer id, the first local day that is not invoiced; of customers that it leaves out
+    nothing is. It is asked when no event can be written by the old dimensions any more, and must keep anything from
+    becoming final until the transaction ends. With `again` the dimensions may be what they are: for usage that kept its
+    series, because a limit was too low. Raises DomainError for names that can't be dimensions, no change, and while an earlier
     change of the type is not finished.
     """
     kind = EventType.objects.select_for_update().get(pk=event_type_id)
@@ -163,9 +165,9 @@ def count_pending() -> int:
 def count_dimensions(*, change_id: int, progress: Progress = lambda change: None) -> int:
     """Bring the usage that is not invoiced to the series of the new dimensions. Returns how many events moved.
 
-    May run any number of times, beside itself and while usage comes in; cut off, it goes on where it stood. What is kept
-    beside sums is counted anew at the end. While a correction voids a window by dimension values nothing moves: it
-    would miss what has gone elsewhere.
+    May run any number of times, beside itself and while usage comes in; cut off, it goes on where it stood. What is
+    kept beside sums is counted anew day by day, when all events of a day are done. While a correction
+    voids a window by dimension values nothing moves: it would miss what has gone elsewhere.
     """
     change = DimensionChange.objects.select_related("event_type").get(pk=change_id)
     book = current_book(afresh=True)
@@ -180,6 +182,7 @@ def count_dimensions(*, change_id: int, progress: Progress = lambda change: None
         before = change.moved
         if _move_page(change, page, book):
             moved += change.moved - before
+            _count_complete_days(change)
             progress(change)
         change.refresh_from_db()
     return moved
@@ -230,10 +233,11 @@ def _move_page(change: DimensionChange, page: list[_Placed], book: CostBook) -> 
         change.moved = stored.moved + len(moves)
         for name, count in counts.items():
             setattr(change, name, getattr(stored, name) + count)
-        change.first_day = min((days[move.key] for move in moves), default=stored.first_day)
-        if stored.first_day is not None and change.first_day is not None:
-            change.first_day = min(change.first_day, stored.first_day)
-        change.save(update_fields=["done_to", "read", "moved", "first_day", *counts])
+        moved_days = [day for day in (stored.first_day, stored.last_day) if day]
+        moved_days += [days[move.key] for move in moves]
+        if moved_days:
+            change.first_day, change.last_day = min(moved_days), max(moved_days)
+        change.save(update_fields=["done_to", "read", "moved", "first_day", "last_day", *counts])
     return True
 
 
@@ -280,9 +284,31 @@ def _series_key(
     return (event.customer_id, change.event_type_id, names, values), all_read
 
 
+def _count_complete_days(change: DimensionChange) -> None:
+    """Count anew what is kept beside sums, on the days that no event which is still to be read can be of."""
+    assert change.done_to is not None
+    complete = key_instant(change.done_to).date() - ZONE_MARGIN
+    if change.counted_before is None or change.counted_before < complete:
+        _count_days(change.pk, complete)
+
+
+@transaction.atomic
+def _count_days(change_id: int, before: date) -> None:
+    """Those days before that one on which events moved and that are not counted yet."""
+    stored = DimensionChange.objects.select_for_update().get(pk=change_id)
+    if stored.first_day is not None and stored.last_day is not None:
+        start = max(filter(None, (stored.first_day, stored.counted_before)))
+        end = min(before, stored.last_day + ONE_DAY)
+        if start < end:
+            rebuild_days(event_type_id=stored.event_type_id, start=start, end=end)
+    if stored.counted_before is None or stored.counted_before < before:
+        stored.counted_before = before
+        stored.save(update_fields=["counted_before"])
+
+
 def _finish(change: DimensionChange) -> None:
-    if change.first_day is not None and change.event_type_id in all_needs():
-        rebuild_usage(event_type=change.event_type, since=change.first_day)
+    if change.last_day is not None:
+        _count_days(change.pk, change.last_day + ONE_DAY)
     with transaction.atomic():
         DimensionChange.objects.filter(pk=change.pk, moved_at=None).update(moved_at=timezone.now())
         if change.moved:

@@ -1,4 +1,4 @@
-"""Moves events to another series or another local day, with their sums: nothing else may change where an event counts."""
+"""Moves events to another series or another local day, with their sums. Nothing else changes where an event counts."""
 
 from collections.abc import Sequence
 from datetime import date

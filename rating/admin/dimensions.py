@@ -22,8 +22,8 @@ CHANGE = "metering.change_eventtype"
 class DimensionsForm(forms.Form):
     dimensions = forms.CharField(
         required=False,
-        help_text="Properties of the events, with commas between, like provider, model, feature. Ids make a series each: "
-        "count those by a meter with a unique count instead.",
+        help_text="Properties of the events, with commas between, like provider, model, feature. Ids make a series "
+        "each: count those by a meter with a unique count instead.",
     )
 
     def __init__(self, *args: Any, kind: EventType, **kwargs: Any) -> None:
@@ -63,9 +63,9 @@ def change_dimensions_page(request: HttpRequest, event_type_id: int) -> HttpResp
     return confirm(
         request,
         title=f"Dimensions of {kind}",
-        text=f"{usage.events:,} events of {usage.customers:,} customers are not invoiced. Each is read again as it was "
-        "sent, and counted by the new dimensions, while usage goes on coming in. What is invoiced stays as it is. Drafts "
-        "follow; no invoice of these customers is finalized before its usage is done.",
+        text=f"{usage.events:,} events of {usage.customers:,} customers are not invoiced. Each is read again as it "
+        "was sent, and counted by the new dimensions, while usage goes on coming in. What is invoiced stays as it "
+        "is. Drafts follow; no invoice of these customers is finalized before its usage is done.",
         button="Change the dimensions",
         items=[Item(kind.name, note=f"now {', '.join(kind.dimensions) or 'none'}", run=run)],
         back=change_url(kind),

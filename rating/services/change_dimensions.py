@@ -21,8 +21,8 @@ def change_event_type_dimensions(
 ) -> DimensionChange:
     """Tell usage of the type apart by these dimensions, from each customer's first day on that is not invoiced.
 
-    A task does it. Raises DomainError as `metering.services.change_dimensions` does, and for a dimension taken away that
-    a price or discount in force names.
+    A task does it. Raises DomainError as `metering.services.change_dimensions` does, and for a dimension taken away
+    that a price or discount in force names.
     """
     # Two changes at once: the second sees what the first one has left.
     kind = EventType.objects.select_for_update().get(pk=event_type_id)
@@ -31,8 +31,8 @@ def change_event_type_dimensions(
         more = f" and {len(uses) - SHOWN_USES} more" if len(uses) > SHOWN_USES else ""
         raise DomainError(
             "dimension_in_use",
-            f"dimensions: {', '.join(uses[:SHOWN_USES])}{more} would no longer find the usage that they are for: retire "
-            "or end them first, or leave the dimension.",
+            f"dimensions: {', '.join(uses[:SHOWN_USES])}{more} would no longer find the usage that they are for: "
+            "retire or end them first, or leave the dimension.",
             field="dimensions",
         )
     return change_dimensions(

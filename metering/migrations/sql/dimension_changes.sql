@@ -49,7 +49,7 @@ CREATE TRIGGER metering_eventtype_dimensions AFTER UPDATE OF dimensions ON meter
 -- What was asked for stays as it is; only how far it is may be noted.
 CREATE FUNCTION metering_dimensionchange_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    progress constant text[] := ARRAY['done_to', 'read', 'moved', 'too_many', 'without_payload', 'unreadable', 'first_day', 'moved_at'];
+    progress constant text[] := ARRAY['done_to', 'read', 'moved', 'too_many', 'without_payload', 'unreadable', 'first_day', 'last_day', 'counted_before', 'moved_at'];
 BEGIN
     IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - progress = to_jsonb(OLD) - progress THEN
         RETURN NEW;

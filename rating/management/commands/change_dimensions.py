@@ -13,8 +13,8 @@ from rating.services.change_dimensions import change_event_type_dimensions, remo
 
 class Command(BaseCommand):
     help = (
-        "Add dimensions to an event type or take some away, for all usage that is not invoiced. Without --apply it says "
-        "what would happen. Repeating it, or --resume, goes on where it was cut off."
+        "Add dimensions to an event type or take some away, for all usage that is not invoiced. Without --apply it "
+        "says what would happen. Repeating it, or --resume, goes on where it was cut off."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -78,8 +78,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{change.read:,} events read, {change.moved:,} moved to other series.")
         if change.too_many:
             self.stdout.write(
-                f"{change.too_many:,} kept their series, because their customer would have too many (SERIES_MAX_VALUES, "
-                "SERIES_MAX_PER_CUSTOMER): raise the limit, then repeat with --again."
+                f"{change.too_many:,} kept their series, because their customer would have too many "
+                "(SERIES_MAX_VALUES, SERIES_MAX_PER_CUSTOMER): raise the limit, then repeat with --again."
             )
         if change.without_payload:
             self.stdout.write(f"{change.without_payload:,} kept their series, because what was sent is no longer kept.")
