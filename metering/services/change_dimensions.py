@@ -99,10 +99,11 @@ def change_dimensions(
     `first_days` gives, by customer id, the first local day that is not invoiced; of customers that it leaves out
     nothing is. It is asked when no event can be written by the old dimensions any more, and must keep anything from
     becoming final until the transaction ends. With `again` the dimensions may be what they are: for usage that kept its
-    series, because a limit was too low. Raises DomainError for names that can't be dimensions, no change, and while an earlier
-    change of the type is not finished.
+    series, because a limit was too low. Raises DomainError for names that can't be dimensions, no change, and while an
+    earlier change of the type is not finished.
     """
-    kind = EventType.objects.select_for_update().get(pk=event_type_id)
+    # Not its key: a correction that is under way may still make series of the type, and is waited for below.
+    kind = EventType.objects.select_for_update(no_key=True).get(pk=event_type_id)
     names = checked_names(dimensions)
     if names == kind.dimensions and not again:
         raise DomainError(

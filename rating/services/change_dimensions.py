@@ -25,7 +25,7 @@ def change_event_type_dimensions(
     that a price or discount in force names.
     """
     # Two changes at once: the second sees what the first one has left.
-    kind = EventType.objects.select_for_update().get(pk=event_type_id)
+    kind = EventType.objects.select_for_update(no_key=True).get(pk=event_type_id)
     uses = removal_uses(kind=kind, dimensions=checked_names(dimensions), now=now)
     if uses:
         more = f" and {len(uses) - SHOWN_USES} more" if len(uses) > SHOWN_USES else ""
