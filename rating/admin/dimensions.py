@@ -13,10 +13,14 @@ from amberflow.admin_base import Item, Panel, add_panel, change_url, confirm
 from amberflow.lib.errors import DomainError
 from metering.admin.who import made_by
 from metering.models import DimensionChange, EventType
+from metering.properties_seen import properties_seen
 from metering.services.change_dimensions import checked_names
 from rating.services.change_dimensions import change_event_type_dimensions, removal_uses, usage_to_follow
 
 CHANGE = "metering.change_eventtype"
+SHOWN_PROPERTIES = 50
+# Of fewer events nothing can be said.
+FEW = 20
 
 
 class DimensionsForm(forms.Form):
@@ -71,7 +75,22 @@ def change_dimensions_page(request: HttpRequest, event_type_id: int) -> HttpResp
         back=change_url(kind),
         form_class=KindForm,
         initial={"dimensions": ", ".join(kind.dimensions)},
+        details=_properties(kind),
     )
+
+
+def _properties(kind: EventType) -> list[Panel]:
+    read, seen = properties_seen(event_type_id=kind.pk)
+    rows = [
+        {
+            "seen": each,
+            "is_dimension": each.name in kind.dimensions,
+            # As good as one for each event: an id, a duration, a count.
+            "is_many": each.events >= FEW and each.values * 2 > each.events,
+        }
+        for each in seen[:SHOWN_PROPERTIES]
+    ]
+    return [Panel("admin/rating/eventtype/properties.html", {"read": read, "properties": rows})] if rows else []
 
 
 def _dimensions_panel(request: HttpRequest, kind: EventType) -> Panel | None:

@@ -22,6 +22,7 @@ from metering.ingest.identity import event_identity
 from metering.ingest.prepare import later_dimensions
 from metering.ingest.resolve import forget
 from metering.models import CorrectionRun, DimensionChange, Event, EventType, Series, UsageDay
+from metering.properties_seen import properties_seen
 from metering.queries import is_unsettled, keys_of, uncosted_models, usage_rows
 from metering.services import change_dimensions as service
 from metering.services.backfill_usage import void_window
@@ -473,6 +474,22 @@ def put_into(event, series, setting):
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('amberflow.moving_events', %s, true)", [setting])
     Event.objects.filter(pk=event.pk).update(series_id=series.pk)
+
+
+@pytest.mark.django_db
+def test_which_properties_the_newest_events_carry(acme, call):
+    assert properties_seen(event_type_id=call.pk) == (0, [])
+    send(
+        event(1, NOON, model="m1", team="old"),
+        *(event(n, NOON + timedelta(hours=n), model="m1", team="red", tags=["a"]) for n in (2, 3, 4)),
+        event(5, NOON + timedelta(hours=5), model="m2", batch=None),
+    )
+    read, seen = properties_seen(event_type_id=call.pk, limit=4)
+    assert read == 4
+    assert [each for each in seen if each.name in ("model", "team", "tags", "batch")] == [
+        ("model", 4, 2, "m2"),
+        ("team", 3, 1, "red"),
+    ]
 
 
 # --- whatever happens ------------------------------------------------------------------------------------------

@@ -140,6 +140,7 @@ def test_the_page_says_what_follows_and_shows_how_far_it_is(office, admin_client
     page = admin_client.get(address).text
     assert "5 events of 4 customers are not invoiced" in page
     assert "provider, model, feature" in page
+    assert "What the newest 6 events carry" in page
     refused = admin_client.post(address, {"confirmed": "yes", "dimensions": "provider, feature"}).text
     assert "Still named by price input_tokens used of Plan poor v1" in refused
     assert not DimensionChange.objects.exists()
