@@ -1,12 +1,15 @@
 """A dimension that is added later finds its price for all usage that is not invoiced; invoices stay as they are."""
 
+import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.urls import reverse
 
 from amberflow.lib.errors import DomainError
@@ -14,14 +17,17 @@ from invoicing.models import Invoice
 from invoicing.services.finalize import finalize_invoice
 from invoicing.services.verify import verify_invoice
 from metering import tasks
-from metering.models import DimensionChange, DimensionChangeStart, Event, EventType
-from metering.queries import usage_rows
+from metering.models import DimensionChange, DimensionChangeStart, Event, EventType, Series
+from metering.queries import is_unsettled, usage_rows
 from metering.services.recount_usage import recount_usage
-from pricing.models import Discount
+from pricing.models import Discount, Subscription
 from pricing.services.negotiated_prices import add_price_to_subscription
+from pricing.services.plans import create_plan
 from rating.models import BillingPeriod, RatedLine, UnpricedUsage
 from rating.services.change_dimensions import change_event_type_dimensions, usage_to_follow
 from rating.services.freeze import find_late_usage
+from rating.services.periods import ensure_periods
+from tests.factories import CustomerFactory, EventTypeFactory
 from tests.office import NOW, Office
 
 pytestmark = pytest.mark.django_db
@@ -194,3 +200,34 @@ def test_the_command_says_what_would_happen_and_does_it(office, capsys):
     call_command("change_dimensions", "llm_call", "--again", "--apply")
     assert "5 events read, 0 moved" in capsys.readouterr().out
     assert recount_usage() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_invoice_that_becomes_final_at_the_same_moment_is_waited_for():
+    customer, kind = CustomerFactory(), EventTypeFactory(dimensions=["model"])
+    Series.objects.create(customer=customer, event_type=kind, digest=uuid4())
+    version = create_plan(code="basic", name="Basic")
+    subscription = Subscription.objects.create(customer=customer, plan_version=version, starts_on=JULY)
+    period = ensure_periods(subscription=subscription, until=NOW)[0]
+    made = []
+
+    def change_it():
+        try:
+            made.append(
+                change_event_type_dimensions(event_type_id=kind.pk, dimensions=["team"], made_by="alice", now=NOW)
+            )
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=change_it)
+    with transaction.atomic():
+        # As finalize_invoice does, before it looks whether usage is settled.
+        BillingPeriod.objects.select_for_update().get(pk=period.pk)
+        other.start()
+        other.join(0.5)
+        assert not is_unsettled(customer_id=customer.pk, before=AUGUST)
+        assert other.is_alive()
+        BillingPeriod.objects.filter(pk=period.pk).update(frozen_at=NOW)
+    other.join(30)
+    assert [(start.customer_id, start.first_day) for start in made[0].starts.all()] == [(customer.pk, AUGUST)]
+    assert is_unsettled(customer_id=customer.pk, before=SEPTEMBER)
