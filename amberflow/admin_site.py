@@ -23,6 +23,7 @@ class AmberflowAdminSite(UnfoldAdminSite):
         from invoicing.admin.preview import preview_page
         from metering.admin.cost_book import uncosted_models_page
         from metering.admin.live import live_feed, live_page
+        from metering.admin.storage import storage_page
         from rating.admin.customer_timezone import change_timezone_page
         from rating.admin.dimensions import change_dimensions_page
 
@@ -45,6 +46,7 @@ class AmberflowAdminSite(UnfoldAdminSite):
                 self.admin_view(change_dimensions_page),
                 name="change_dimensions",
             ),
+            path("storage/", self.admin_view(storage_page), name="storage"),
             path("uncosted-models/", self.admin_view(uncosted_models_page), name="uncosted_models"),
         ]
 

@@ -107,6 +107,7 @@ _NAVIGATION = [
             _model("Finished tasks", "task_alt", "django_q", "success"),
             _model("Queued tasks", "pending_actions", "django_q", "ormq"),
             _model("Schedules", "schedule", "django_q", "schedule"),
+            _item("Storage", "database", "storage", "metering.view_eventmonth"),
             _model("Users", "person", "auth", "user"),
             _model("Groups", "group", "auth", "group"),
         ],

@@ -26,5 +26,7 @@ SCHEDULED_TASKS = (
     ScheduledTask("Forget old claims of event ids", "metering.tasks.forget_old_claims", 24 * 60),
     ScheduledTask("Prune the request log", "metering.tasks.prune_request_log", 5),
     ScheduledTask("Prepare event partitions", "metering.tasks.prepare_event_partitions", 24 * 60),
+    ScheduledTask("Drop events that are kept no longer", "metering.tasks.apply_retention", 24 * 60),
+    ScheduledTask("Clear expired log-ins", "amberflow.tasks.clear_expired_sessions", 24 * 60),
     ScheduledTask("Refresh the cost book", "metering.tasks.refresh_cost_book", 24 * 60),
 )

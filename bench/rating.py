@@ -77,18 +77,24 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     say.title(f"Growth: 100 and {options.growth:,} customers of {options.growth_series} series, one process")
     batches = []
+    few_cores = []
     for batch in range(FEW_BATCHES):
         add_customers(plan_version=plan, prefix=f"few-{batch}-", customers=100, series=options.growth_series)
+        before = _core_seconds_of_one()
         seconds, counts = rate()
         assert counts["rated"] == 100, counts
         batches.append(seconds)
-    few = statistics.median(batches)
+        few_cores.append(_core_seconds_of_one() - before)
+    few, few_core = statistics.median(batches), statistics.median(few_cores)
     few_mb = _own_peak_mb()
     with say.quietly("making the many"):
         add_customers(plan_version=plan, prefix="many-", customers=options.growth, series=options.growth_series)
+    before = _core_seconds_of_one()
     many, counts = rate()
     assert counts["rated"] == options.growth, counts
+    many_core = _core_seconds_of_one() - before
     growth = (many / options.growth) / (few / 100)
+    growth_core = (many_core / options.growth) / (few_core / 100)
     say.row("100 customers", f"{few:.1f} s", f"{few * 10:.1f} ms each", f"peak {few_mb:.0f} MB")
     say.row("  fastest and slowest of the batches", f"{min(batches):.1f} s", f"{max(batches):.1f} s")
     say.row(
@@ -98,6 +104,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         f"peak {_own_peak_mb():.0f} MB",
     )
     say.row("each of many ÷ each of few", f"{growth:.2f}")
+    core_each = many_core / options.growth * 1000
+    say.row("  the same in time of processors", f"{growth_core:.2f}", f"{core_each:.1f} ms each")
 
     say.title(
         f"A month: {options.customers:,} customers × {options.series} series × {DAYS} days = {series_days:,} rows"
@@ -142,6 +150,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "rerate_nothing_s": round(unchanged, 3),
         # Named after its size: a smaller comparison must not pass for it.
         "growth_100_to_10000": round(growth, 2) if options.growth == 10_000 else None,
+        "growth_core_100_to_10000": round(growth_core, 2) if options.growth == 10_000 else None,
         "growth_100_batches_s": [round(seconds, 2) for seconds in batches],
         "engine_calls_per_s": calls,
         "series_days": series_days,
@@ -151,6 +160,19 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "event_by_event_ratio": round(events_ratio, 1),
         "measured": {**vars(options), "cores": os.cpu_count(), "python": sys.version.split()[0]},
     }
+
+
+def _core_seconds_of_one() -> float:
+    """Time of processors so far of this process and of the one that serves its connection to the database."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    own = time.process_time()
+    try:
+        fields = Path(f"/proc/{connection.connection.info.backend_pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:  # only Linux tells
+        return own
+    return own + sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 class _CoreSeconds:

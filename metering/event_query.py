@@ -14,10 +14,12 @@ from metering.ingest.prepare import EARLIEST
 from metering.models import Event, EventType, Series
 from metering.models.event import CostState
 from metering.queries import keys_of
+from metering.retention.kept import check_kept
 from metering.windows import whole_seconds
 
 # The table is read by time only, whatever else is asked for.
 MAX_RANGE = timedelta(days=92)
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class EventFilter:
 def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) -> list[Event]:
     """The newest events (by their second, then by key), at most `limit`; the next page begins before the last key.
 
-    Raises DomainError, naming the field, for what is not known or too long a time.
+    Raises DomainError, naming the field, for what is not known, too long a time, and one whose events were all dropped
+    (`metering.retention.kept` says from when on they are there).
     """
     if wanted.start >= wanted.end:
         raise DomainError("empty_range", f"to {wanted.end} is not after from {wanted.start}.", field="to")
@@ -45,6 +48,7 @@ def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) 
         raise DomainError(
             "range_too_long", f"Events are listed for at most {MAX_RANGE.days} days at once.", field="from"
         )
+    check_kept(wanted.end - _INSTANT, field="from", remedy="Ask for later ones, or for usage by day.")
     first, last = (first_key(instant) for instant in whole_seconds((max(wanted.start, EARLIEST), wanted.end)))
     events = with_context(Event.objects.all()).filter(
         key__gte=first,

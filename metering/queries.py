@@ -1,12 +1,14 @@
 """Reads usage: sums and statistics for rating, single events for drill-down, models without a rate for attention."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import repeat
-from typing import Any
+from functools import reduce
+from itertools import groupby, repeat
+from operator import itemgetter
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -32,6 +34,7 @@ from metering.needs import KeptTypes, kept_types, needing_meters
 from metering.usage_stat import UsageStat
 
 Dimensions = tuple[tuple[str, str], ...]
+Row = TypeVar("Row")
 # What usage_rows.sql makes of the days of a series: how many days after the first one asked for, then the fields of a
 # UsageRow from `events` to `uncosted_events`. Numbers become decimals without being anything else before.
 _Day = tuple[int, int, dict[str, Decimal], dict[str, Decimal], int]
@@ -95,20 +98,24 @@ def usage_rows(*, customer_id: int, start: date, end: date, kept: KeptTypes | No
 
     `kept` spares asking what is kept beside sums, when many customers' usage is read.
     """
+    return read_usage(customer_id=customer_id, start=start, end=end, kept=kept, make=UsageRow)
+
+
+def read_usage(
+    *, customer_id: int, start: date, end: date, kept: KeptTypes | None = None, make: Callable[..., Row]
+) -> list[Row]:
+    """`usage_rows`, where `make` makes a row of the fields of a UsageRow in their order."""
     kept = kept or kept_types()
     for _ in range(MOST_READINGS):
-        rows = _sums(customer_id, start, end)
-        if not any(row.event_type in kept.stats for row in rows):
-            return rows
+        sums = _sums(customer_id, start, end)
+        if not any(each.event_type in kept.stats for each in sums):
+            return [row for each in sums for row in each.rows(make)]
         events, stats, uniques = _stats(customer_id, start, end)
         # Two statements see two moments: equal counts say that no event came between them. Where events never
         # stop the period is still open, and the next rating brings both up to the same moment.
-        if events == sum(row.events for row in rows):
+        if events == sum(sum(each.events) for each in sums):
             break
-    for row in rows:
-        row.stats = stats.get((row.series, row.day), {})
-        row.uniques = uniques.get((row.series, row.day), {})
-    return rows
+    return [row for each in sums for row in each.rows(make, each.of_days(stats), each.of_days(uniques))]
 
 
 def opening_levels(*, customer_id: int, before: date, kept: KeptTypes | None = None) -> list[UsageLevel]:
@@ -185,45 +192,70 @@ def _stats(customer_id: int, start: date, end: date) -> tuple[int, SeriesDays, S
     return counted[3], stats, uniques
 
 
-def _sums(customer_id: int, start: date, end: date) -> list[UsageRow]:
+@dataclass(frozen=True, slots=True)
+class _SeriesSums:
+    """The usage of one series in order of day, column by column."""
+
+    series: int
+    event_type: str
+    dims: Dimensions
+    days: Sequence[date]
+    events: Sequence[int]
+    quantities: Sequence[dict[str, Decimal]]
+    costs: Sequence[dict[str, Decimal]]
+    uncosted_events: Sequence[int]
+
+    def rows(self, make: Callable[..., Row], *more: Sequence[Any]) -> Iterable[Row]:
+        """A row per day, with `more` columns; no loop, as there are millions."""
+        same = (repeat(self.series), repeat(self.event_type), repeat(self.dims))
+        return map(make, *same, self.days, self.events, self.quantities, self.costs, self.uncosted_events, *more)
+
+    def of_days(self, known: SeriesDays) -> Sequence[dict[str, Any]]:
+        """What is known of each day, as a column."""
+        return [known.get((self.series, day), {}) for day in self.days]
+
+
+def _sums(customer_id: int, start: date, end: date) -> list[_SeriesSums]:
     # Rows share these: a thing that is compared with itself is compared in no time.
     day_of = [start + timedelta(days=n) for n in range((end - start).days)]
-    rows: list[UsageRow] = []
-    found = run_statement("usage_rows", {"customer_id": customer_id, "start": start, "end": end})
-    for series, event_type, dimensions, text in found:
-        numbers, *columns = zip(*_DAYS.decode(text), strict=True)
-        days = map(day_of.__getitem__, numbers)
-        of_series = map(UsageRow, repeat(series), repeat(event_type), repeat(_pairs(dimensions)), days, *columns)
-        rows += of_series if len(set(numbers)) == len(numbers) else _merged(of_series)
-    # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
-    return [row for row in rows if row.events or row.quantities or row.costs]
+    found = []
+    for series, event_type, dimensions, text in run_statement(
+        "usage_rows", {"customer_id": customer_id, "start": start, "end": end}
+    ):
+        days = _merged(_DAYS.decode(text))
+        if days:
+            numbers, *columns = zip(*days, strict=True)
+            dates = [day_of[number] for number in numbers]
+            found.append(_SeriesSums(series, event_type, _pairs(dimensions), dates, *columns))
+    return found
 
 
 def _pairs(dimensions: str) -> Dimensions:
     return tuple(sorted(json.loads(dimensions).items()))
 
 
-def _merged(rows: Iterable[UsageRow]) -> list[UsageRow]:
-    """One row per day, of rows that are in order of day."""
-    merged: list[UsageRow] = []
-    for row in rows:
-        if merged and merged[-1].day == row.day:
-            _add(merged[-1], row)
-        else:
-            merged.append(row)
-    return merged
+def _merged(days: list[_Day]) -> list[_Day]:
+    """One entry per day, of entries in order of day; without those that add up to nothing."""
+    if len({number for number, *_ in days}) < len(days):
+        days = [reduce(_added, same_day) for _, same_day in groupby(days, key=itemgetter(0))]
+    # A day that all its events have left for another one (a changed time zone) keeps a row of zeros.
+    return [day for day in days if day[1] or day[2] or day[3]]
 
 
 @use_money_context()
-def _add(row: UsageRow, other: UsageRow) -> None:
-    """Add the usage of the same series and day."""
-    row.events += other.events
-    row.uncosted_events += other.uncosted_events
-    row.quantities = _added(row.quantities, other.quantities, MEASURES)
-    row.costs = _added(row.costs, other.costs, COST_PARTS)
+def _added(one: _Day, other: _Day) -> _Day:
+    """The usage of the same series and day together."""
+    number, events, quantities, costs, uncosted_events = one
+    return (
+        number,
+        events + other[1],
+        _sum_by_name(quantities, other[2], MEASURES),
+        _sum_by_name(costs, other[3], COST_PARTS),
+        uncosted_events + other[4],
+    )
 
 
-def _added(one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]) -> dict[str, Decimal]:
+def _sum_by_name(one: Mapping[str, Decimal], other: Mapping[str, Decimal], names: Iterable[str]) -> dict[str, Decimal]:
     zero = Decimal(0)
     sums = {name: one.get(name, zero) + other.get(name, zero) for name in names if name in one or name in other}
     return {name: amount for name, amount in sums.items() if amount}

@@ -2,6 +2,7 @@
 
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
+from metering.services import apply_retention as drop_months
 from metering.services import backfill_usage, change_dimensions, change_timezone, claim_identities, fix_rejected
 from metering.services.backfill_usage import run_corrections
 from metering.services.fix_rejected import run_quarantines
@@ -32,6 +33,15 @@ def forget_old_claims() -> str:
 def prepare_event_partitions() -> str:
     """Make the event partitions of this and the next months before they are needed."""
     return f"partitions made: {', '.join(prepare_partitions()) or 'none missing'}"
+
+
+def apply_retention() -> str:
+    """Drop the events of months that the ingestion policy keeps no longer and that are settled."""
+    with only_one("apply_retention") as mine:
+        if not mine:
+            return "running already"
+        months = drop_months.apply_retention(made_by="task")
+    return "; ".join(f"{month}: {month.get_state_display().lower()}" for month in months) or "no month is due"
 
 
 def refresh_cost_book() -> str:

@@ -31,7 +31,8 @@ from metering.ingest.stored import unpack
 from metering.meters import measures_of, stat_of
 from metering.models import DimensionChange, EventBatch, Meter, Series, TimezoneChange, UsageRebuild
 from metering.models.meter import Aggregation
-from metering.windows import KINDS, Window, edges, joined, make_windows, whole_seconds
+from metering.retention.kept import check_kept
+from metering.windows import KINDS, Span, Window, edges, joined, make_windows, whole_seconds
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 # Edges are read from the events of all customers in that time. A month, also one in which clocks go back.
@@ -208,9 +209,23 @@ def _scope(question: UsageQuestion, meter: Meter, customer: Customer, clock: Cal
                 f"A meter whose level carries over is answered for at most {MAX_CARRIED_WINDOWS:,} windows.",
                 field="window",
             )
-        windows = [*make_windows("none", start=EARLIEST, end=start, clock=days, days=days), *windows]
+        before = make_windows("none", start=EARLIEST, end=start, clock=days, days=days)
+        # The level at the start needs what of that day has passed; there is nothing on the day on which time begins.
+        _check_kept([*(span for span in edges(before, days) if span[0] > EARLIEST), *found])
+        windows = [*before, *windows]
         found = edges(windows, days)
+    else:
+        _check_kept(found)
     return _Scope(customer, clock, windows, found)
+
+
+def _check_kept(spans: Sequence[Span]) -> None:
+    if spans:
+        check_kept(
+            spans[0][0],
+            field="window",
+            remedy="Ask for whole days of the customer's time zone (window=day or larger, without timezone).",
+        )
 
 
 def _instant(value: Instant, clock: Calendar, name: str) -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amberflow.formats import number_text
+from amberflow.formats import money_text, number_text
 from amberflow.lib.money import parse_decimal
 
 _SKIPPED = ("model", "currency", "meter", "tiers", "filter", "group_by")
@@ -32,6 +32,25 @@ def describe(document: Mapping[str, Any]) -> list[str]:
     if document.get("group_by"):
         lines.append(f"a line per {_value(document['group_by'])}")
     return lines
+
+
+def describe_discount(document: Mapping[str, Any], currency: str = "") -> str:
+    """What a discount takes off, like 10 %, 500 units, or 10 % up to 500, 15 % above. An amount without a currency is
+    one of whatever currency it meets."""
+    match document["kind"]:
+        case "percent":
+            return f"{_value(document['percent'])} %"
+        case "amount":
+            return money_text(parse_decimal(document["amount"]), currency) if currency else _value(document["amount"])
+        case "free_units":
+            return f"{_value(document['units'])} units"
+        case "price":
+            return ", ".join(describe(document.get("price") or {}))
+        case _:
+            return ", ".join(
+                f"{_value(tier['percent'])} % {'above' if tier['up_to'] is None else 'up to ' + _value(tier['up_to'])}"
+                for tier in document["tiers"]
+            )
 
 
 def _says_something(field: str, value: Any) -> bool:

@@ -27,11 +27,7 @@ def read_term_rows(subscriptions: Iterable[Subscription], *, plan_ids: Collectio
     `plan_ids` are plans that they could be on, beside their own: the discounts of these are read too.
     """
     by_id = {subscription.pk: subscription for subscription in subscriptions}
-    changes = _by_subscription(
-        PlanChange.objects.filter(subscription_id__in=by_id)
-        .select_related("plan_version__plan")
-        .order_by("starts_on", "pk")
-    )
+    changes = read_plan_changes(by_id)
     negotiated = _by_subscription(
         SubscriptionPrice.objects.filter(subscription_id__in=by_id).order_by("starts_on", "pk")
     )
@@ -57,6 +53,12 @@ def read_term_rows(subscriptions: Iterable[Subscription], *, plan_ids: Collectio
         )
         for pk, subscription in by_id.items()
     }
+
+
+def read_plan_changes(subscription_ids: Collection[int]) -> Mapping[int, Sequence[PlanChange]]:
+    """The plan changes of subscriptions by their ids, in order of first day."""
+    changes = PlanChange.objects.filter(subscription_id__in=subscription_ids).select_related("plan_version__plan")
+    return _by_subscription(changes.order_by("starts_on", "pk"))
 
 
 def _may_be_for(row: Discount, subscription: Subscription) -> bool:

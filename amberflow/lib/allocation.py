@@ -1,13 +1,15 @@
 """Splitting an amount so that the parts add up to it exactly."""
 
 from collections.abc import Hashable, Sequence
-from decimal import Decimal
-from math import lcm
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, FloatOperation, InvalidOperation, localcontext
 from typing import TypeVar
 
-from amberflow.lib.money import AMOUNT_PLACES, CONTEXT, plain
+from amberflow.lib.money import AMOUNT_PLACES, plain
 
 Key = TypeVar("Key", bound=Hashable)
+
+# Nothing here is ever rounded, however many digits a weight has.
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, FloatOperation])
 
 
 def allocate(total: Decimal, weights: Sequence[tuple[Key, Decimal]], places: int = AMOUNT_PLACES) -> dict[Key, Decimal]:
@@ -34,49 +36,41 @@ def split(total: Decimal, weights: Sequence[Decimal], places: int = AMOUNT_PLACE
     """
     if not weights:
         raise ValueError(f"{plain(total)} cannot be split over nothing; give at least one weight.")
-    total_units = _units(total, places)
-    if not total_units:
-        return [Decimal(0)] * len(weights)
-    if len(weights) == 1:
-        return [total]
-    shares = _largest_remainder(abs(total_units), _whole_weights(weights))
-    if total_units < 0:
-        shares = [-share for share in shares]
-    unit = Decimal(1).scaleb(-places, CONTEXT)
-    return [CONTEXT.multiply(Decimal(share), unit) for share in shares]
+    with localcontext(_EXACT):
+        units = abs(total.scaleb(places))
+        if units != units.to_integral_value():
+            raise ValueError(f"{plain(total)} has more than {places} decimals; round it before it is split.")
+        if not units:
+            return [Decimal(0)] * len(weights)
+        if len(weights) == 1:
+            return [total]
+        unit = Decimal(1).scaleb(-places)
+        shares = _largest_remainder(units, _with_positive_sum(weights))
+        return [unit * share for share in shares] if total > 0 else [unit * -share for share in shares]
 
 
-def _units(total: Decimal, places: int) -> int:
-    scaled = total.scaleb(places, CONTEXT)
-    units = int(scaled)
-    if units != scaled:
-        raise ValueError(f"{plain(total)} has more than {places} decimals; round it before it is split.")
-    return units
+def _with_positive_sum(weights: Sequence[Decimal]) -> Sequence[Decimal]:
+    """Weights in the same proportions, but for those that cancel out."""
+    weight_sum = sum(weights, Decimal(0))
+    if min(weights) < 0:
+        if 2 * abs(weight_sum) < sum(map(abs, weights)):
+            return [abs(weight) for weight in weights]
+        if weight_sum < 0:
+            return [-weight for weight in weights]
+    return weights if weight_sum else [Decimal(1)] * len(weights)
 
 
-def _whole_weights(weights: Sequence[Decimal]) -> list[int]:
-    """Integers in the same proportions, with a positive sum."""
-    ratios = [weight.as_integer_ratio() for weight in weights]
-    denominator = lcm(*(part for _, part in ratios))
-    whole = [numerator * (denominator // part) for numerator, part in ratios]
-    weight_sum = sum(whole)
-    if 2 * abs(weight_sum) < sum(map(abs, whole)):
-        return [abs(weight) for weight in whole]
-    if weight_sum < 0:
-        return [-weight for weight in whole]
-    return whole if weight_sum else [1] * len(whole)
-
-
-def _largest_remainder(units: int, weights: list[int]) -> list[int]:
-    weight_sum = sum(weights)
-    shares: list[int] = []
-    remainders: list[int] = []
-    for weight in weights:
-        share, remainder = divmod(units * weight, weight_sum)
-        shares.append(share)
-        remainders.append(remainder)
-    left = units - sum(shares)
+def _largest_remainder(units: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Whole shares of a whole number. Decimals are divided as they are: to make integers of them takes longer."""
+    weight_sum = sum(weights, Decimal(0))
+    divided = [divmod(units * weight, weight_sum) for weight in weights]
+    if min(weights) < 0:
+        # Decimals are divided towards zero.
+        divided = [(share - 1, rest + weight_sum) if rest < 0 else (share, rest) for share, rest in divided]
+    shares = [share for share, _ in divided]
+    left = int(units - sum(shares))
     if left:
+        remainders = [remainder for _, remainder in divided]
         # Sorting keeps the order of equal ones, in reverse too: ties go to the earlier position.
         for position in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:left]:
             shares[position] += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 CycleKind = Literal["calendar", "anniversary"]
 Interval = Literal["day", "week", "month", "quarter", "half_year", "year"]
@@ -21,6 +21,8 @@ Interval = Literal["day", "week", "month", "quarter", "half_year", "year"]
 _KINDS = ("calendar", "anniversary")
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
+# Files beside the zones: what this machine happens to be set to, and a placeholder.
+_NO_ZONES = frozenset(("localtime", "posixrules", "Factory"))
 _CALENDAR_ORIGIN = date(2000, 1, 1)
 _CALENDAR_MONDAY = date(2000, 1, 3)
 
@@ -107,12 +109,14 @@ def periods_between(cycle: BillingCycle, *, start: date, until: date, end: date 
 @lru_cache(maxsize=1024)
 def zone(timezone: str) -> ZoneInfo:
     """The IANA time zone of that name. Raises PeriodError."""
-    try:
-        return ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError, TypeError, AttributeError):
-        raise PeriodError(
-            f"timezone {timezone!r} is not an IANA time zone; use a name like Europe/Paris or UTC."
-        ) from None
+    if not isinstance(timezone, str) or timezone not in _zones():
+        raise PeriodError(f"timezone {timezone!r} is not an IANA time zone; use a name like Europe/Paris or UTC.")
+    return ZoneInfo(timezone)
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - _NO_ZONES)
 
 
 @lru_cache(maxsize=4096)

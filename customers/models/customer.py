@@ -1,13 +1,15 @@
-from zoneinfo import available_timezones
-
 from django.core.exceptions import ValidationError
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from amberflow.lib.periods import PeriodError, zone
+
 
 def validate_timezone(value: str) -> None:
-    if value not in available_timezones():
-        raise ValidationError(f"{value!r} is not an IANA time zone; use a name like Europe/Berlin or UTC.")
+    try:
+        zone(value)
+    except PeriodError as error:
+        raise ValidationError(str(error)) from None
 
 
 class Customer(models.Model):

@@ -79,7 +79,9 @@ def _totals_of(invoice: Invoice, lines: list[dict[str, Any]]) -> dict[str, Any]:
     cost = sum((line["cost"] for line in lines), ZERO)
     promotional = sum(line["promotional_minor"] for line in lines)
     left, percent = margin(from_minor(invoice.subtotal_minor - promotional, invoice.currency), cost)
-    return {"cost": cost, "margin": left, "percent": percent}
+    columns = ("list_amount", "discount_amount", "adjustment_amount")
+    sums = {name: sum((getattr(line["line"], name) for line in lines), ZERO) for name in columns}
+    return {**sums, "cost": cost, "margin": left, "percent": percent}
 
 
 def _issues(invoice: Invoice) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ from metering.corrections.request import read_window
 from metering.corrections.show import period_text
 from metering.ingest.canonical import BodyError, decode_json, encode_json
 from metering.ingest.dialects import native
+from metering.ingest.identity import time_of
 from metering.models import CorrectionRun, Event, EventCorrection, EventType
 from metering.models.event_correction import CorrectionRunState
 from metering.queries import event_payload
@@ -361,7 +362,13 @@ def _run_panel(request: HttpRequest, run: CorrectionRun) -> Panel:
         {
             "run": run,
             "rows": [
-                {"correction": each, "event": events.get(each.key), "new": events.get(each.replaced_by)}
+                {
+                    "correction": each,
+                    # An event that was dropped still has its time, in its key.
+                    "at": time_of(each.key),
+                    "event": events.get(each.key),
+                    "new": events.get(each.replaced_by),
+                }
                 for each in corrections
             ],
             "more": max(0, run.voided - len(corrections)),

@@ -36,6 +36,7 @@ from metering.measures import COST_PARTS, INPUT_POOLS, OUTPUT_POOLS, POOLS, VALU
 from metering.models import Event, EventCorrection
 from metering.models.event import CostState
 from metering.queries import event_payload, key_range, with_voided
+from metering.retention.kept import kept_from, kept_text
 from metering.services.correct_events import void_events
 from metering.services.preview_correction import MOST_PREVIEWED, preview_correction
 
@@ -90,6 +91,7 @@ class EventAdmin(ReadOnlyAdmin):
     )
     paginator = InfinitePaginator
     list_per_page = 100
+    list_before_template = "admin/metering/event/kept.html"
     show_full_result_count = False
     list_display = [
         "time",
@@ -117,6 +119,13 @@ class EventAdmin(ReadOnlyAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         allowed = {"series", "series__id__exact", "series__customer__id__exact", "series__event_type__id__exact"}
         return lookup in allowed or super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list; it says so where events of the days that are asked for were dropped."""
+        kept = kept_from()
+        start, _ = days_of(request.GET.get(DayFilter.parameter_name) or DEFAULT_DAYS)
+        told = kept_text() if kept is not None and start <= kept.date() else ""
+        return super().changelist_view(request, {**(extra_context or {}), "dropped": told})
 
     @display(description="Time (UTC)")
     def time(self, event: Event) -> str:

@@ -11,10 +11,10 @@ from metering.models import CustomerAlias, IngestionPolicy
 class IngestionPolicyAdmin(BaseAdmin):
     """One row, which is there when its list is opened."""
 
-    purpose = "What is done with usage that can't be placed."
-    fields = ["create_customers", "customer_timezone"]
+    purpose = "What is done with usage that can't be placed, and how long single events are kept."
+    fields = ["create_customers", "customer_timezone", "event_months"]
 
-    list_display = ["__str__", "create_customers", "customer_timezone", "changed_at"]
+    list_display = ["__str__", "create_customers", "customer_timezone", "event_months", "changed_at"]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         IngestionPolicy.objects.get_or_create(pk=1)

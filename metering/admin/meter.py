@@ -12,6 +12,7 @@ from metering.measures import POOLS, VALUES
 from metering.meters import check_meter, measures_of, stat_of
 from metering.models import Meter, UsageRebuild
 from metering.models.meter import Aggregation
+from metering.retention.kept import counted_from
 from metering.services.rebuild_usage import enqueue_rebuilds
 
 # Prices and past invoices rely on what the meter measures.
@@ -79,6 +80,7 @@ def _meter_panel(request: HttpRequest, meter: Meter) -> Panel:
             "meaning": definition.meaning,
             "example": definition.example,
             "source": _source(meter),
+            "counted_from": counted_from() if stat_of(meter) else None,
             "is_weighted": meter.aggregation == Aggregation.TIME_WEIGHTED_SUM,
             "is_counting": bool(stat_of(meter))
             and UsageRebuild.objects.filter(event_type=meter.event_type_id, finished_at=None).exists(),

@@ -1,6 +1,7 @@
 """Reads the body of a usage request: plain or gzip, never more than the installation takes."""
 
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -15,7 +16,8 @@ _NOT_COMPRESSED = ("", "identity")
 
 
 class RawBodyParser(BaseParser):
-    """Hands over the decompressed bytes, whatever the content type says. Raises ProblemError."""
+    """Hands over the decompressed bytes without a byte order mark, whatever the content type says. Raises
+    ProblemError."""
 
     media_type = "*/*"
 
@@ -28,14 +30,14 @@ class RawBodyParser(BaseParser):
         limit = settings.INGEST_MAX_BYTES
         body = stream.read(limit + 1)
         if encoding in _NOT_COMPRESSED:
-            return _within(body, limit)
+            return _within(body, limit).removeprefix(BOM_UTF8)
         if encoding not in ("gzip", "x-gzip"):
             raise ProblemError(
                 f"Content-Encoding {encoding[:40]!r} is not understood: send gzip or nothing.",
                 code="unsupported_encoding",
                 field="Content-Encoding",
             )
-        return _decompressed(_within(body, limit), limit)
+        return _decompressed(_within(body, limit), limit).removeprefix(BOM_UTF8)
 
 
 def _decompressed(body: bytes, limit: int) -> bytes:

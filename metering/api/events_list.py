@@ -19,7 +19,9 @@ from metering.api.parameters import Parameters, page
 from metering.database import time_limited
 from metering.event_query import EventFilter, find_event, find_event_by_id, find_events
 from metering.ingest.dialects.native import DEFAULT_SOURCE
+from metering.ingest.identity import time_of
 from metering.models import Event
+from metering.retention.kept import CODE, kept_from, kept_since, kept_text
 from metering.usage_query import Instant
 
 KNOWN = ("customer", "type", "from", "to", "source", "cost_state", "id", "id_source", "limit", "cursor")
@@ -48,6 +50,12 @@ ANSWER = {
     "properties": {
         "rows": {"type": "array", "items": EVENT_SCHEMA},
         "next_cursor": {"type": "string", "nullable": True},
+        "kept_from": {
+            "type": "string",
+            "format": "date-time",
+            "nullable": True,
+            "description": "Events before this instant are no longer kept; null: all are there.",
+        },
     },
 }
 
@@ -57,6 +65,13 @@ class UnknownEventError(ProblemError):
 
     status_code = HTTPStatus.NOT_FOUND
     code = "unknown_event"
+
+
+class DroppedEventError(ProblemError):
+    """Events of that time are no longer kept."""
+
+    status_code = HTTPStatus.GONE
+    code = CODE
 
 
 class EventReads(APIView):
@@ -89,7 +104,7 @@ class EventReads(APIView):
                 )
             position = str(found[limit - 1].key) if len(found) > limit else None
             rows = [event_document(event, with_cost=sees_cost(request)) for event in found[:limit]]
-        return Response(page(rows, parameters, position))
+        return Response({**page(rows, parameters, position), "kept_from": kept_from()})
 
 
 class EventView(APIView):
@@ -100,13 +115,19 @@ class EventView(APIView):
     @extend_schema(
         operation_id="get_event",
         summary="An event",
-        responses={200: OpenApiResponse(DETAIL_SCHEMA), 404: OpenApiResponse(PROBLEM)},
+        responses={
+            200: OpenApiResponse(DETAIL_SCHEMA),
+            404: OpenApiResponse(PROBLEM),
+            410: OpenApiResponse(PROBLEM, description="Events of that time are no longer kept."),
+        },
     )
     def get(self, request: Request, key: UUID) -> Response:
         event = find_event(key)
         # Clients that speak Lago ask here by the ids that they chose, which may look like our keys.
         if event is None and (document := lago_event_document(str(key))) is not None:
             return Response(document)
+        if event is None and not kept_since(time_of(key)):
+            raise DroppedEventError(f"There is no event {key} any more. {kept_text()}", field="key")
         if event is None:
             raise UnknownEventError(f"There is no event {key}: use the `key` of a list.", field="key")
         return Response(event_detail(event, with_cost=sees_cost(request)))

@@ -22,6 +22,8 @@ from metering.ingest.canonical import BodyError, DecodedBatch
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
 from metering.pressure import admitted
+from metering.retention.kept import refuse_dropped
+from metering.services.hold_refused import hold_refused, settle_refused
 from metering.services.ingest_events import ingest_events
 
 
@@ -37,19 +39,23 @@ class IngestView(APIView):
         asked = usage_request(request, captures)
         dialect = choose_dialect(self.dialects, asked)
         batch = _decode(dialect, asked)
-        if refusal := dialect.refused_as_a_whole(batch):
-            return http_answer(dialect.problem(asked, refusal))
         count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
+        batch = refuse_dropped(batch, received_at=asked.received_at)
+        sent: Any = {
+            "events": batch.events,
+            "rejections": batch.rejections,
+            "source": dialect.name,
+            "api_key": cast(ApiKey, request.auth),
+            "received_at": asked.received_at,
+        }
         with admitted():
-            result = ingest_events(
-                events=batch.events,
-                rejections=batch.rejections,
-                source=dialect.name,
-                api_key=cast(ApiKey, request.auth),
-                received_at=asked.received_at,
-                strict=dialect.strict,
-                all_or_nothing=dialect.all_or_nothing,
-            )
+            if refusal := dialect.refused_as_a_whole(batch):
+                hold_refused(**sent)
+                note_call(request, CallNote(code=refusal.code, message=refusal.message))
+                return http_answer(dialect.problem(asked, refusal))
+            result = ingest_events(**sent, strict=dialect.strict, all_or_nothing=dialect.all_or_nothing)
+            if dialect.corrects:
+                settle_refused(**sent, result=result)
         note_ingestion(request, dialect=dialect.name, result=result)
         return http_answer(dialect.answer(asked, batch, result))
 

@@ -10,6 +10,7 @@ from metering.api.events_list import EventReads, EventView
 from metering.api.ingest import ingest_view
 from metering.api.lago import LagoEventView, LagoMetricsView, LagoMetricView
 from metering.api.live_tail import TailView
+from metering.api.openmeter import MeterQueryView, MetersView, MeterView
 from metering.api.requests import RequestsView
 from metering.api.stripe_session import MeterEventSessionView
 from metering.api.usage_query import UsageReads
@@ -49,6 +50,9 @@ urlpatterns = [
     path("v2/billing/meter_event_session", MeterEventSessionView.as_view(), name="meter-event-session"),
     # Any id that a client chose: after the routes with words of their own.
     path("api/v1/events/<str:transaction_id>", LagoEventView.as_view(), name="lago-event"),
+    path("api/v1/meters", MetersView.as_view(), name="openmeter-meters"),
+    path("api/v1/meters/<str:slug>", MeterView.as_view(), name="openmeter-meter"),
+    path("api/v1/meters/<str:slug>/query", MeterQueryView.as_view(), name="openmeter-query"),
     path("api/v1/billable_metrics", LagoMetricsView.as_view(), name="lago-metrics"),
     path("api/v1/billable_metrics/<str:code>", LagoMetricView.as_view(), name="lago-metric"),
 ]

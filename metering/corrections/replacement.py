@@ -11,6 +11,7 @@ from amberflow.lib.errors import DomainError
 from metering.ingest.canonical import ID_LENGTH, CanonicalEvent, EventError
 from metering.ingest.dialects import native
 from metering.ingest.prepare import check_time
+from metering.retention.kept import check_event_kept
 
 _NUMBERED = re.compile(r"(.*)~([0-9]{1,9})", re.DOTALL)
 # What a replacement shares with the event that it stands for.
@@ -71,6 +72,7 @@ def replacement_event(
     assert event.occurred_at is not None
     try:
         check_time(event.occurred_at, now=now)
+        check_event_kept(event, received_at=now)
     except EventError as error:
         raise DomainError(error.code, error.message, field=f"{where}.{error.field}") from None
     return event

@@ -16,6 +16,7 @@ from metering.ingest.dialects.native import DEFAULT_SOURCE
 from metering.ingest.identity import event_identity, event_key, key_bound
 from metering.models import CustomerAlias, DimensionChange, Event, EventType, Series
 from metering.queries import keys_of, not_voided
+from metering.retention.kept import NO_CORRECTION, check_kept, kept_text
 
 HIGHEST_TAIL = b"\xff" * 12
 
@@ -84,10 +85,13 @@ def find_keys(names: Sequence[EventName], *, field: str) -> list[UUID]:
     found: list[UUID] = []
     for index, (name, key) in enumerate(zip(names, keys, strict=True)):
         if key is None or key not in there:
+            if name.time is not None:
+                check_kept(name.time, field=f"{field}.{index}.time", remedy=NO_CORRECTION)
             raise DomainError(
                 "unknown_event",
                 f"id {name.event_id!r} of customer {name.customer!r} and source {name.source!r} was never accepted: "
-                "check the three, or look among the rejected events.",
+                "check the three, or look among the rejected events."
+                f"{' ' * bool(kept_text())}{kept_text()}",
                 field=f"{field}.{index}.id",
             )
         found.append(key)

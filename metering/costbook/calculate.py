@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from amberflow.lib.money import CONTEXT
+from amberflow.lib.money import CONTEXT, ZERO
 from metering.measures import INPUT_POOLS, REQUEST
 
 # For each part of the cost the units by which a price list may charge it, the most specific first: without a price
@@ -22,6 +22,18 @@ UNITS_OF_PART: dict[str, tuple[str, ...]] = {
     "audio_output": ("output_audio_mtok", "output_mtok"),
     REQUEST: ("requests_kcount",),
 }
+# Of a part of the cost what some lists charge by a price of its own: the part, and the unit. Citations and searches are
+# in no pool and come on top.
+UNITS_OF_DETAIL: dict[str, tuple[str, str]] = {
+    "cached_audio": ("cache_read", "cache_audio_read_mtok"),
+    "cached_image": ("cache_read", "cache_image_read_mtok"),
+    "video_input": ("uncached_input", "input_video_mtok"),
+    "image_output": ("visible_output", "output_image_mtok"),
+    "video_output": ("visible_output", "output_video_mtok"),
+    "citations": (REQUEST, "output_citation_mtok"),
+    "web_searches": (REQUEST, "web_searches_kcount"),
+}
+DETAIL_UNITS = frozenset(unit for _, unit in UNITS_OF_DETAIL.values())
 CHARGED_UNITS = frozenset(unit for units in UNITS_OF_PART.values() for unit in units)
 
 
@@ -43,7 +55,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The price of one token (or call) by part, for calls with more than `above` input tokens.
+    """The price of one token (or call) by part and detail, for calls with more than `above` input tokens.
 
     `unknown` are parts that the list charges only from a higher bound: what they cost here nobody said.
     """
@@ -75,7 +87,7 @@ class PriceList:
         return self.from_time <= clock < self.until_time
 
     def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
-        """The cost of one call by part (see the function cost_parts)."""
+        """The cost of one call by part (see the function cost_parts). Pools that `read_pools` made know details."""
         tier = self._tier(sum([count for pool, count in pools.items() if pool in _INPUT]))
         prices = tier.prices
         costs: dict[str, Decimal] = {}
@@ -86,6 +98,8 @@ class PriceList:
                     costs[pool] = cost
         if prices.get(REQUEST):
             costs[REQUEST] = prices[REQUEST]
+        if details := getattr(pools, "details", None):
+            _charge_details(costs, details, pools, prices)
         if tier.unknown and (REQUEST in tier.unknown or not tier.unknown.isdisjoint(pools)):
             return None
         return costs if costs or _says_zero(pools, prices) else None
@@ -133,6 +147,8 @@ class InForce:
 
     def cost_parts(self, pools: Mapping[str, int]) -> dict[str, Decimal] | None:
         """The cost of one call in this time by part (see the function cost_parts)."""
+        if getattr(pools, "is_free", False):
+            return {}
         return None if self.prices is None else self.prices.cost_parts(pools)
 
     def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> dict[str, list[Decimal | None]] | None:
@@ -184,6 +200,23 @@ def cost_parts(
     return in_force_at(lists, occurred_at).cost_parts(pools)
 
 
+def _charge_details(
+    costs: dict[str, Decimal], details: Mapping[str, int], pools: Mapping[str, int], prices: Mapping[str, Decimal]
+) -> None:
+    """Charge what has a price of its own by it, instead of by the price of the pool that it is in."""
+    for name, count in details.items():
+        if name not in prices:
+            continue
+        part = UNITS_OF_DETAIL[name][0]
+        price = prices[name]
+        if part != REQUEST:
+            count = min(count, pools.get(part, 0))
+            price = CONTEXT.subtract(price, prices.get(part, ZERO))
+        cost = CONTEXT.add(costs.pop(part, ZERO), _times(price, count))
+        if cost:
+            costs[part] = cost
+
+
 _DAY = timedelta(days=1)
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -219,6 +252,7 @@ def _price_list(rates: list[Rate]) -> PriceList:
         unit = next((unit for unit in units if unit in by_unit), None)
         if unit is not None:
             by_part[part] = by_unit[unit]
+    by_part |= {name: by_unit[unit] for name, (_, unit) in UNITS_OF_DETAIL.items() if unit in by_unit}
     bounds = {0}.union(*by_part.values())
     first = rates[0]
     return PriceList(

@@ -1,5 +1,6 @@
 """The one form that every wire format is turned into, and what is said about events that can't be."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -118,13 +119,51 @@ class DecodedBatch:
 
 
 def decode_json(body: bytes) -> Any:
-    """Any JSON, fractions as Decimal. Raises BodyError."""
+    """Any JSON, fractions as Decimal. Raises BodyError.
+
+    Clients write some things that are no JSON, and one event must not take the others of its request with it: NaN,
+    Infinity and numbers beyond any computing become a list with their text, which is neither a number nor an id, and
+    half of a surrogate pair is written as an escape.
+    """
     try:
         return _decoder.decode(body)
     except RecursionError:
         raise BodyError("The JSON is nested too deeply.") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BodyError(f"The body is not valid JSON: {error}") from None
+        if not body.strip():
+            raise BodyError("The body is empty: send the events as JSON.") from None
+        try:
+            return _decode_loosely(body)
+        except (ValueError, RecursionError):
+            raise BodyError(f"The body is not valid JSON: {error}. Send it as a JSON library writes it.") from None
+
+
+def _decode_loosely(body: bytes) -> Any:
+    """The same of what only nearly is JSON. Raises ValueError or RecursionError."""
+    if body.lstrip()[:1] not in (b"[", b"{"):
+        raise ValueError("neither an object nor an array")
+    document = json.loads(body.decode(), parse_float=_number, parse_int=_number, parse_constant=_no_number)
+    return _without_surrogates(document)
+
+
+def _number(text: str) -> Any:
+    try:
+        return exact_number(text) if set(text) & set(".eE") else int(text)
+    except ValueError:
+        return _no_number(text)
+
+
+def _no_number(text: str) -> list[str]:
+    return [text[:40]]
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        # Written as an escape, so that different ids stay different.
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(part) for name, part in value.items()}
+    return [_without_surrogates(part) for part in value] if isinstance(value, list) else value
 
 
 def encode_json(value: Any) -> bytes:
@@ -168,7 +207,7 @@ def read_optional_text(item: Mapping[str, Any], name: str, *, max_length: int = 
 def check_text(value: Any, name: str, *, max_length: int) -> str:
     """The value if it is a text that can be stored and compared. Raises EventError."""
     if not isinstance(value, str):
-        raise EventError(f"invalid_{name}", name, f"{name} must be a text, not {_kind(value)}.")
+        raise EventError(f"invalid_{name}", name, f"{name} must be a text, not {_told(value)}; send one.")
     if len(value) > max_length:
         raise EventError(
             f"invalid_{name}", name, f"{name} has {len(value)} characters; at most {max_length} are taken."
@@ -232,14 +271,14 @@ def read_properties(value: Any, name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise EventError(f"invalid_{name}", name, f"{name} must be an object, not {_kind(value)}.")
+        raise EventError(f"invalid_{name}", name, f"{name} must be an object, not {_told(value)}.")
     return value
 
 
 def require_object(item: Any) -> Mapping[str, Any]:
     """The event if it is a JSON object. Raises EventError."""
     if not isinstance(item, dict):
-        raise EventError("not_an_object", "", f"An event must be a JSON object, not {_kind(item)}.")
+        raise EventError("not_an_object", "", f"An event must be a JSON object, not {_told(item)}.")
     return item
 
 
@@ -248,18 +287,20 @@ def split_batch(document: Any, *, wrapper: str | None) -> Sequence[Any]:
     if isinstance(document, dict) and wrapper is not None and wrapper in document:
         document = document[wrapper]
         if not isinstance(document, list):
-            raise BodyError(f"{wrapper} must be an array of events, not {_kind(document)}.")
+            raise BodyError(f"{wrapper} must be an array of events, not {_told(document)}.")
     if isinstance(document, dict):
         return [document]
     if isinstance(document, list):
         return document
-    raise BodyError(f"The body must be an event or an array of events, not {_kind(document)}.")
+    raise BodyError(f"The body must be an event or an array of events, not {_told(document)}.")
 
 
-def _kind(value: Any) -> str:
+def _told(value: Any) -> str:
+    """What kind of JSON value it is, for a message; and which, unless somebody may have said it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "a boolean"
+        return f"a boolean ({str(value).lower()})"
     kinds = ((str, "a text"), (dict, "an object"), (list, "an array"))
-    return next((name for kind, name in kinds if isinstance(value, kind)), "a number")
+    named = next((name for kind, name in kinds if isinstance(value, kind)), "")
+    return named or f"a number ({str(value)[:40]})"

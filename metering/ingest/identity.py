@@ -41,6 +41,11 @@ def first_key(instant: datetime) -> UUID:
     return UUID(bytes=key_bound(instant) + bytes(HASHED_IN_KEY))
 
 
+def time_of(key: UUID) -> datetime:
+    """The second in which the event with this key happened."""
+    return datetime.fromtimestamp(int.from_bytes(key.bytes[: 16 - HASHED_IN_KEY], "big"), UTC)
+
+
 def body_digest(document: bytes) -> int:
     """32 bits of an event as it is stored: equal for a retry, as a rule different for other content.
 

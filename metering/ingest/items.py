@@ -1,9 +1,13 @@
 """What decoders of many wire formats need beside `metering.ingest.canonical`."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
+
+import msgspec
 
 from metering.ingest.canonical import (
     BodyError,
@@ -14,16 +18,37 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.redact import redact
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+_MADE_UP = re.compile(r"unnamed-[0-9a-f]{32}")
+
 NATIVE_FIELDS = frozenset({"id", "customer", "type", "time", "source", "properties", "call_id"})
 
 
-def as_native(source: str, names: Mapping[str, str]) -> Callable[[Any], Any]:
+def as_native(
+    source: str,
+    names: Mapping[str, str],
+    *,
+    instant: Callable[[Any, str], datetime | None] | None = None,
+    properties: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
+    key: str = "",
+) -> Callable[[Any], Any]:
     """What turns an item of a dialect into native form: `names` are the dialect's names of native fields, as in
-    {"event_name": "type", ...}."""
-    return partial(native_form, source=source, names=names)
+    {"event_name": "type", ...}. `instant` reads its time (as `read_utc` does if not given), `properties` makes what
+    the event would have of the item; both raise EventError where they can't. `key` is the id of an item without one."""
+    instant = instant or read_utc
+    return partial(native_form, source=source, names=names, instant=instant, properties=properties, key=key)
 
 
-def native_form(item: Any, *, source: str, names: Mapping[str, str]) -> Any:
+def native_form(
+    item: Any,
+    *,
+    source: str,
+    names: Mapping[str, str],
+    instant: Callable[[Any, str], datetime | None],
+    properties: Callable[[Mapping[str, Any]], dict[str, Any]] | None,
+    key: str,
+) -> Any:
     """As far as it can be read, the item as a native event: rejected events are all kept in one form.
 
     Of several fields that stand for one, the first that says something is taken. A field of the dialect that is
@@ -35,11 +60,47 @@ def native_form(item: Any, *, source: str, names: Mapping[str, str]) -> Any:
     for name, ours in names.items():
         if item.get(name) is not None and form.get(ours) is None:
             form[ours] = item[name]
+    if key:
+        form.setdefault("id", key)
+    try:
+        time = instant(form.get("time"), "time")
+        form["time"] = None if time is None else time.isoformat()
+    except EventError:
+        # It stays as it was sent, so that a person sees it; where it is missing, it is no event of now.
+        form.setdefault("time", "")
+    if properties is not None:
+        try:
+            return {**form, "properties": properties(item)}
+        except EventError:
+            pass
     rest = {name: value for name, value in item.items() if name not in names and name not in NATIVE_FIELDS}
-    properties = form.get("properties", {})
-    if isinstance(properties, dict):
-        return {**form, "properties": {**rest, **properties}}
+    own = form.get("properties", {})
+    if isinstance(own, dict):
+        return {**form, "properties": {**rest, **own}}
     return {**rest, **form}
+
+
+def made_up_id() -> str:
+    """The id of an event whose client gave it none: its repeat is another event."""
+    return f"unnamed-{uuid4().hex}"
+
+
+def is_made_up(event_id: str) -> bool:
+    """Whether a client that sends the event again would do so under another id."""
+    return _MADE_UP.fullmatch(event_id) is not None
+
+
+def has_member(body: bytes, name: str) -> bool:
+    """Whether it is a JSON object with a member of that name. Never raises."""
+    try:
+        return name in _members.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    try:
+        document = decode_json(body)
+    except BodyError:
+        return False
+    return isinstance(document, dict) and name in document
 
 
 def read_array(body: bytes, name: str) -> list[Any]:
@@ -74,9 +135,9 @@ def read_utc(value: Any, name: str) -> datetime | None:
     return read_time(value, name)
 
 
-def read_required_utc(item: Mapping[str, Any], name: str) -> datetime:
-    """The same of the item's field of that name, which must be there."""
-    instant = read_utc(item.get(name), name)
+def read_required_utc(value: Any, name: str) -> datetime:
+    """The same where there must be one."""
+    instant = read_utc(value, name)
     if instant is None:
         raise EventError(f"missing_{name}", name, f"{name} is missing: each event needs it.")
     return instant

@@ -22,7 +22,7 @@ from metering.ingest.identity import body_digest, event_identity
 from metering.ingest.limits import ShapeLimits, check_shapes
 from metering.ingest.resolve import KnownCustomer, KnownType
 from metering.ingest.series_key import SeriesKey
-from metering.ingest.tokens import read_pool_columns
+from metering.ingest.tokens import Pools, read_pool_columns
 from metering.measures import COST_PARTS, POOLS, VALUES
 from metering.models.event import CostState
 
@@ -289,7 +289,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[st
 
 
 def _cost(
-    block: _Block, pools: Mapping[str, list[int]], rows: Sequence[Mapping[str, int]], by: Circumstances
+    block: _Block, pools: Mapping[str, list[int]], rows: Sequence[Pools], by: Circumstances
 ) -> tuple[str, dict[str, Column], list[int]]:
     """The provider that was called, the costs of a block by part, and whether each event has a cost."""
     times = [event.occurred_at or by.received_at for event in block.events]
@@ -300,15 +300,17 @@ def _cost(
         if columns is not None:
             return provider, columns, [_COSTED] * len(times)
     if not rows:
-        rows = [dict(zip(pools, row, strict=True)) for row in zip(*pools.values(), strict=True)] or [{}] * len(times)
+        rows = [Pools(zip(pools, row, strict=True)) for row in zip(*pools.values(), strict=True)]
+        rows = rows or [Pools()] * len(times)
     costs = [_cost_parts(block.named, at, row, by) for at, row in zip(times, rows, strict=True)]
     states = [_NO_RATE if parts is None else _COSTED for parts in costs]
     return provider, _columns([parts or {} for parts in costs], COST_PARTS), states
 
 
-def _cost_parts(
-    named: tuple[str, str], at: datetime, pools: Mapping[str, int], by: Circumstances
-) -> dict[str, Decimal] | None:
+def _cost_parts(named: tuple[str, str], at: datetime, pools: Pools, by: Circumstances) -> dict[str, Decimal] | None:
+    if pools.is_free:
+        # Whether or not the book knows the model.
+        return {}
     _, charges = _charges(named, at, by)
     return None if charges is None else charges.cost_parts(pools)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
@@ -27,18 +28,21 @@ from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
 MAX_REMEMBERED = 200_000
+MAX_READ_BESIDE = 200
 ONE_DAY = timedelta(days=1)
 
 
 class KnownCustomer:
     """What ingestion needs of a customer."""
 
-    __slots__ = ("_last", "calendar", "id", "is_archived")
+    __slots__ = ("_last", "calendar", "id", "is_archived", "is_used")
 
     def __init__(self, id: int, calendar: Calendar, is_archived: bool) -> None:
         self.id = id
         self.calendar = calendar
         self.is_archived = is_archived
+        # Whether an event named it since it was read.
+        self.is_used = False
         # Bounds and day of the last event: the next one is most likely of the same day. One tuple, so that other
         # threads see it whole.
         self._last: tuple[int, int, date] = (0, 0, date.min)
@@ -110,18 +114,41 @@ def find_customers(references: Iterable[str], *, generation: int) -> dict[str, K
         else:
             wanted.append(reference)
     if wanted:
-        fresh = _read_customers(wanted)
+        fresh = _read_customers([*wanted, *_oldest_in_use(now, set(wanted))])
         # Only what is committed may be remembered.
         transaction.on_commit(lambda: _remember_customers(fresh, now + REMEMBERED_S, generation))
-        found |= fresh
+        found |= {reference: fresh[reference] for reference in wanted if reference in fresh}
+    for customer in found.values():
+        customer.is_used = True
     return found
+
+
+def _oldest_in_use(now: float, besides: set[str]) -> list[str]:
+    """Names that are read again beside others before they are too old, so that they don't take a query each; those that
+    were not needed since are forgotten."""
+    names = []
+    with _lock:
+        ageing = [
+            (reference, known)
+            for reference, (until, _, known) in islice(_customers.items(), MAX_READ_BESIDE)
+            if until < now + REMEMBERED_S / 2 and reference not in besides
+        ]
+        for reference, known in ageing:
+            if known.is_used:
+                names.append(reference)
+            else:
+                del _customers[reference]
+    return names
 
 
 def _remember_customers(fresh: dict[str, KnownCustomer], until: float, generation: int) -> None:
     with _lock:
         if len(_customers) > MAX_REMEMBERED:
             _customers.clear()
-        _customers.update((key, (until, generation, customer)) for key, customer in fresh.items())
+        for reference, customer in fresh.items():
+            # At the end: the first ones are those that were read the longest time ago.
+            _customers.pop(reference, None)
+            _customers[reference] = (until, generation, customer)
 
 
 def _read_customers(references: list[str]) -> dict[str, KnownCustomer]:

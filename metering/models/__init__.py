@@ -6,6 +6,7 @@ from metering.models.customer_alias import CustomerAlias
 from metering.models.dimension_change import DimensionChange, DimensionChangeStart
 from metering.models.event import Event, EventBatch, EventIdentity, ReportedCall, UnclaimedEvents
 from metering.models.event_correction import CorrectionRun, EventCorrection
+from metering.models.event_month import EventMonth
 from metering.models.event_type import EventType
 from metering.models.ingestion_policy import IngestionPolicy
 from metering.models.meter import Meter
@@ -33,6 +34,7 @@ __all__ = [
     "EventBatch",
     "EventCorrection",
     "EventIdentity",
+    "EventMonth",
     "EventType",
     "IngestionChange",
     "IngestionPolicy",

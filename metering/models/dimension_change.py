@@ -50,8 +50,8 @@ class DimensionChange(models.Model):
 
 
 class DimensionChangeStart(models.Model):
-    """The first day of a customer whose usage follows a change of dimensions: days before it are invoiced. Customers
-    without such a row have nothing invoiced."""
+    """The first day of a customer whose usage follows a change of dimensions: days before it are invoiced, or their
+    events are no longer kept. Of customers without such a row all usage follows."""
 
     pk = models.CompositePrimaryKey("change", "customer")
     change = models.ForeignKey(DimensionChange, on_delete=models.CASCADE, related_name="starts", db_index=False)

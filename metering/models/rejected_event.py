@@ -41,7 +41,7 @@ class RejectedEvent(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
-    resolved_reason = models.TextField(blank=True, db_default="", help_text="Why it was dismissed.")
+    resolved_reason = models.TextField(blank=True, db_default="", help_text="Why it was dismissed or is settled.")
 
     class Meta:
         ordering = ["-last_seen_at", "-id"]
@@ -49,6 +49,12 @@ class RejectedEvent(models.Model):
         # The needs-attention list counts the open ones.
         indexes = [
             models.Index(fields=["code"], condition=models.Q(status="open"), name="metering_rejectedevent_open"),
+            # When a client sends one again, what was kept of it is settled.
+            models.Index(
+                fields=["event_id"],
+                condition=models.Q(status="open") & ~models.Q(event_id=""),
+                name="metering_rejectedevent_sent",
+            ),
         ]
 
     def __str__(self) -> str:

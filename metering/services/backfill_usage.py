@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
 from metering.corrections.selection import Window, window_events
-from metering.ingest.canonical import CanonicalEvent, Rejection, encode_json, encode_json_sorted
+from metering.ingest.canonical import CanonicalEvent, EventError, Rejection, encode_json, encode_json_sorted
 from metering.ingest.dialects import native
 from metering.ingest.identity import event_identity
 from metering.ingest.resolve import current_generation, find_customers, find_types
@@ -25,6 +25,7 @@ from metering.ingest.stored import pack, unpack
 from metering.models import CorrectionRun, EventBatch, EventCorrection
 from metering.models.event_correction import CorrectionRunKind
 from metering.queries import keys_of
+from metering.retention.kept import NO_CORRECTION, check_event_kept, check_kept
 from metering.services.correct_events import SOURCE, Corrected, finish_run, make_run, void_keys
 from metering.services.ingest_events import ingest_events
 
@@ -200,6 +201,7 @@ def _window_run(
         return make_run(kind=kind, reason=reason, made_by=made_by, state=CorrectionRun.State.SENDING, **values)
     if window.start >= window.end:
         raise DomainError("empty_window", "from is not before to: the window has no time in it.", field="to")
+    check_kept(window.start, field="from", remedy=NO_CORRECTION, afresh=True)
     return make_run(
         kind=kind,
         reason=reason,
@@ -249,11 +251,12 @@ def _unreadable(rejections: Sequence[Rejection]) -> dict[int, EventResult]:
 
 
 def _misplaced(events: Sequence[CanonicalEvent], replaces: Window | None) -> dict[int, EventResult]:
-    """Events without a time, and those that lie outside of what they are to replace."""
+    """Events without a time, those of a time whose events were dropped, and those outside of what they replace."""
     generation = current_generation()
     types = find_types((event.type for event in events), generation=generation)
     customers = find_customers((event.customer for event in events), generation=generation)
     found = {}
+    now = timezone.now()
     for index, event in enumerate(events):
         field, message = "", ""
         if event.occurred_at is None:
@@ -266,6 +269,10 @@ def _misplaced(events: Sequence[CanonicalEvent], replaces: Window | None) -> dic
                 field, message = "type", "type is not the one whose window is replaced."
             elif not replaces.start <= event.occurred_at < replaces.end:
                 field, message = "time", "time is not in the window that is replaced."
+        try:
+            check_event_kept(event, received_at=now)
+        except EventError as error:
+            found[index] = EventResult(event.event_id, "rejected", error.code, error.field, error.message)
         if field:
             found[index] = EventResult(event.event_id, "rejected", f"misplaced_{field}", field, message)
     return found

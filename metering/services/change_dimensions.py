@@ -38,6 +38,7 @@ from metering.models import (
     Series,
 )
 from metering.queries import ZONE_MARGIN
+from metering.retention.kept import counted_from
 from metering.services.move_events import SeriesMove, move_to_series
 from metering.services.rebuild_usage import rebuild_days
 from metering.services.recost import recost_again_soon
@@ -74,15 +75,24 @@ class _Placed(NamedTuple):
 
 def open_usage(*, event_type_id: int, first_days: FirstDays) -> OpenUsage:
     """How much of a type's usage would follow a change of its dimensions. `first_days` as for `change_dimensions`."""
+    starts = _starts(event_type_id, first_days)
     ((events, customers),) = run_statement(
         "open_usage",
         {
             "event_type_id": event_type_id,
-            "customer_id": list(first_days.keys()),
-            "first_day": list(first_days.values()),
+            "customer_id": list(starts.keys()),
+            "first_day": list(starts.values()),
         },
     )
     return OpenUsage(events, customers)
+
+
+def _starts(event_type_id: int, first_days: FirstDays) -> dict[int, date]:
+    """By customer with such events, the first day of those that follow: none of a day of which events were dropped."""
+    counted = counted_from()
+    customers = Series.objects.filter(event_type_id=event_type_id).values_list("customer_id", flat=True).distinct()
+    known = ((customer, [day for day in (first_days.get(customer), counted) if day]) for customer in customers)
+    return {customer: max(days) for customer, days in known if days}
 
 
 @transaction.atomic
@@ -121,20 +131,18 @@ def change_dimensions(
         kind.dimensions = names
         # Waits until what was prepared by the old ones is committed, and holds back what comes (a trigger).
         kind.save(update_fields=["dimensions"])
-    starts = first_days()
-    customers = set(Series.objects.filter(event_type=kind).values_list("customer_id", flat=True).distinct())
+    held = first_days()
     change = DimensionChange.objects.create(
         event_type=kind,
         old_dimensions=old,
         dimensions=names,
         made_by=made_by[:200],
-        expected=open_usage(event_type_id=kind.pk, first_days=starts).events,
+        expected=open_usage(event_type_id=kind.pk, first_days=held).events,
     )
     DimensionChangeStart.objects.bulk_create(
         (
             DimensionChangeStart(change=change, customer_id=customer, first_day=day)
-            for customer, day in starts.items()
-            if customer in customers
+            for customer, day in _starts(kind.pk, held).items()
         ),
         batch_size=5_000,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,10 +10,12 @@ from django.utils import timezone as django_timezone
 from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
+from amberflow.lib.periods import PeriodError, zone
 from customers.models import Customer
 from metering.calendar import calendar_of
 from metering.ingest.identity import key_bound
 from metering.models import Event, Series, TimezoneChange
+from metering.retention.kept import CODE, counted_from
 from metering.services.move_events import DayMove, move_to_days
 from metering.services.rebuild_usage import rebuild_usage
 
@@ -33,15 +34,21 @@ def change_timezone(*, customer_id: int, timezone: str, since: date) -> Timezone
     periods are not touched. Raises DomainError for a zone that doesn't exist or is the customer's already.
     """
     customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
-    if timezone not in available_timezones():
-        raise DomainError(
-            "unknown_timezone",
-            f"timezone {timezone!r} is not an IANA time zone; use a name like Europe/Berlin or UTC.",
-            field="timezone",
-        )
+    try:
+        zone(timezone)
+    except PeriodError as error:
+        raise DomainError("unknown_timezone", str(error), field="timezone") from None
     if timezone == customer.timezone:
         raise DomainError(
             "same_timezone", f"timezone {timezone!r} is the customer's already; choose another.", field="timezone"
+        )
+    counted = counted_from()
+    if counted is not None and since < counted:
+        raise DomainError(
+            CODE,
+            f"Usage from {since} on is not invoiced yet, but events before {counted} were dropped, so that it can't be "
+            "moved to other days: finalize the invoices of that time first.",
+            field="timezone",
         )
     change = TimezoneChange.objects.create(
         customer=customer,

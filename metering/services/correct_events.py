@@ -7,6 +7,7 @@ this.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,15 @@ from django.utils import timezone
 
 from amberflow.lib.errors import DomainError
 from customers.models import ApiKey
+from metering.calendar import calendars
 from metering.corrections.replacement import Replacement, replacement_event
 from metering.database import run_statement
-from metering.ingest.identity import event_identity, event_key
+from metering.ingest.identity import event_identity, event_key, first_key, time_of
 from metering.ingest.results import EventResult
-from metering.models import CorrectionRun, Event, EventCorrection
+from metering.models import CorrectionRun, Event, EventCorrection, Series
 from metering.models.event_correction import CorrectionRunKind
 from metering.queries import event_payload
+from metering.retention.kept import CODE, NO_CORRECTION, check_kept, kept_from, whole_from
 from metering.services.ingest_events import ingest_events
 from metering.services.rebuild_usage import rebuild_series_days
 
@@ -175,6 +178,7 @@ def void_keys(run: CorrectionRun, replaced_by: Mapping[UUID, UUID | None]) -> li
     if not keys:
         return []
     run_statement("lock_writers", {})
+    _check_kept(keys)
     voided: list[UUID] = []
     for start in range(0, len(keys), EVENTS_PER_STATEMENT):
         page = keys[start : start + EVENTS_PER_STATEMENT]
@@ -192,6 +196,26 @@ def void_keys(run: CorrectionRun, replaced_by: Mapping[UUID, UUID | None]) -> li
     days = Event.objects.filter(pk__in=voided).values_list("series_id", "day").distinct()
     rebuild_series_days(series_days=set(days))
     return voided
+
+
+def _check_kept(keys: Sequence[UUID]) -> None:
+    """Raises DomainError for events whose day can't be counted anew any more, since others of it were dropped."""
+    kept = kept_from(afresh=True)
+    if kept is None or keys[0] >= first_key(kept + timedelta(days=2)):
+        return
+    check_kept(time_of(keys[0]), field="events", remedy=NO_CORRECTION)
+    events = list(Event.objects.filter(pk__in=keys, key__lt=first_key(kept + timedelta(days=2))))
+    series = Series.objects.select_related("customer").in_bulk({event.series_id for event in events})
+    days = calendars((each.customer_id, each.customer.timezone) for each in series.values())
+    for event in events:
+        first = whole_from(days[series[event.series_id].customer_id], kept)
+        if event.day < first:
+            raise DomainError(
+                CODE,
+                f"Events of {event.day} are partly dropped, so that the day can't be counted anew: {first} is the "
+                f"first that can. {NO_CORRECTION}",
+                field="events",
+            )
 
 
 def finish_run(run: CorrectionRun, **counts: int) -> None:

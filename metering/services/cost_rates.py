@@ -11,7 +11,7 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.money import NumberError, parse_decimal, plain
 from amberflow.model_fields import UNIT_PRICE_PLACES
 from metering.costbook.book import forget_book
-from metering.costbook.calculate import CHARGED_UNITS
+from metering.costbook.calculate import CHARGED_UNITS, DETAIL_UNITS
 from metering.models import CostModel, CostRate
 from metering.services.recost import recost_again_soon
 
@@ -75,9 +75,11 @@ def _per(unit: str) -> int:
 
 
 def _checked_price(unit: str, price: Decimal) -> Decimal:
-    if unit not in CHARGED_UNITS:
+    if unit not in CHARGED_UNITS | DETAIL_UNITS:
         raise DomainError(
-            "unknown_unit", f"unit {unit!r} is not known: use one of {', '.join(sorted(CHARGED_UNITS))}.", field=unit
+            "unknown_unit",
+            f"unit {unit!r} is not known: use one of {', '.join(sorted(CHARGED_UNITS | DETAIL_UNITS))}.",
+            field=unit,
         )
     try:
         checked = parse_decimal(price, unit, places=UNIT_PRICE_PLACES)

@@ -13,10 +13,11 @@ from django.utils import timezone
 from amberflow.lib.errors import DomainError
 from metering.imports.lines import Line, file_digest, read_lines
 from metering.imports.mapping import read_mapping
-from metering.ingest.canonical import EventError
+from metering.ingest.canonical import DecodedBatch, EventError
 from metering.ingest.dialects import native
 from metering.ingest.results import EventResult
 from metering.models import UsageImport
+from metering.retention.kept import refuse_dropped
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
 
@@ -98,8 +99,10 @@ def _ingest(batch: Sequence[Line]) -> Sequence[EventResult]:
         else rejection
         for rejection in decoded.rejections
     ]
+    received_at = timezone.now()
+    kept = refuse_dropped(DecodedBatch(decoded.events, rejections), received_at=received_at)
     return ingest_events(
-        events=decoded.events, rejections=rejections, source=SOURCE, api_key=None, received_at=timezone.now()
+        events=kept.events, rejections=kept.rejections, source=SOURCE, api_key=None, received_at=received_at
     ).events
 
 

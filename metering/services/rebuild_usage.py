@@ -19,6 +19,7 @@ from metering.event_texts import unique_texts
 from metering.models import EventType, Series, UsageDay, UsageDelta, UsageRebuild, UsageUniqueDay
 from metering.needs import Needs, all_needs
 from metering.queries import key_range
+from metering.retention.kept import counted_from
 from metering.services.fill_values import fill_values
 
 DAYS_PER_STEP = 3
@@ -117,8 +118,9 @@ def run_rebuild(*, rebuild_id: int, progress: Progress = lambda done, days: None
 
 
 def _days(rebuild: UsageRebuild) -> list[date]:
-    """The days on which there is usage to be counted."""
-    first = max(filter(None, (rebuild.since, rebuild.done_before)), default=date.min)
+    """The days on which there is usage to be counted: not those of which events were dropped. What was counted of them
+    stays, and a meter made since has nothing of them."""
+    first = max(filter(None, (rebuild.since, rebuild.done_before, counted_from())), default=date.min)
     series = Scope(rebuild.customer_id, rebuild.event_type_id).series()
     merged = UsageDay.objects.filter(series_id__in=series, day__gte=first)
     unmerged = UsageDelta.objects.filter(series_id__in=series, day__gte=first)
@@ -163,7 +165,10 @@ def count_parameters(needs: Mapping[int, Needs], *, scope: Scope, start: date, e
 def _rebuild_days(rebuild: UsageRebuild, start: date, end: date) -> None:
     # By itself, so that the statements after it see what a merger has just committed.
     run_statement("lock_stats", {})
-    _count_days(Scope(rebuild.customer_id, rebuild.event_type_id), all_needs(), start, end)
+    # Whoever cuts a month off holds that lock too: what was there when the days were listed may be gone.
+    first = max(filter(None, (start, counted_from())))
+    if first < end:
+        _count_days(Scope(rebuild.customer_id, rebuild.event_type_id), all_needs(), first, end)
     UsageRebuild.objects.filter(pk=rebuild.pk).update(done_before=end)
 
 

@@ -13,8 +13,10 @@ from django_q.models import Schedule
 from metering.arrays import array_literal
 from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
+from metering.ingest.canonical import EventError
 from metering.ingest.prepare import call_model
 from metering.ingest.stored import unpack
+from metering.ingest.tokens import Pools, read_pools
 from metering.measures import COST_PARTS, POOLS
 from metering.models import Event, EventBatch
 from metering.models.event import CostState
@@ -99,11 +101,19 @@ def _cost(events: Sequence[Event], book: CostBook) -> int:
 def _cost_of(event: Event, document: Mapping[str, object], book: CostBook) -> Costs | None:
     properties = document["properties"]
     assert isinstance(properties, dict)
+    # Changed shapes must not change what was counted: only what is no pool is read again.
+    try:
+        read = read_pools(properties)
+    except EventError:
+        read = Pools()
+    if read.is_free:
+        return {}
     provider, model = call_model(properties)
     match = book.match(provider=provider, model=model)
     if match is None:
         return None
-    pools = {pool: count for pool in POOLS if (count := getattr(event, pool)) is not None}
+    pools = Pools((pool, count) for pool in POOLS if (count := getattr(event, pool)) is not None)
+    pools.details = read.details
     return book.cost_parts(match, pools, event.occurred_at)
 
 

@@ -14,6 +14,7 @@ from metering.ingest.canonical import decode_json
 from metering.ingest.dialects import native
 from metering.ingest.results import EventResult, IngestResult
 from metering.models import RejectedEvent
+from metering.retention.kept import refuse_dropped
 from metering.services.ingest_events import ingest_events
 
 
@@ -43,7 +44,9 @@ def replay_rows(rows: Sequence[Any]) -> list[tuple[RejectedEvent, EventResult]]:
     """Send rows that were made `readable` again, in the caller's transaction, and note what became of each."""
     results: list[tuple[RejectedEvent, EventResult]] = []
     for members, received_at in _requests(rows):
-        batch = native.decode_items([decode_json(row.payload_text.encode()) for row in members])
+        batch = refuse_dropped(
+            native.decode_items([decode_json(row.payload_text.encode()) for row in members]), received_at=received_at
+        )
         found = ingest_events(
             events=batch.events,
             rejections=batch.rejections,

@@ -1,4 +1,5 @@
 -- Every series and day whose stored sums differ from a recount of its events that are not voided, in one snapshot.
+-- Keys narrow the events down to the partitions of those days.
 WITH wanted AS (
     SELECT id FROM metering_series WHERE %(customer_id)s::bigint IS NULL OR customer_id = %(customer_id)s::bigint
 ),
@@ -10,6 +11,7 @@ parts AS (
         image_input_cost, visible_output_cost, reasoning_cost, audio_output_cost, request_cost
     FROM metering_usageday
     WHERE series_id IN (SELECT id FROM wanted) AND (%(since)s::date IS NULL OR day >= %(since)s::date)
+        AND (%(until)s::date IS NULL OR day < %(until)s::date)
     UNION ALL
     SELECT series_id, day, events, uncosted_events,
         uncached_input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input,
@@ -18,6 +20,7 @@ parts AS (
         image_input_cost, visible_output_cost, reasoning_cost, audio_output_cost, request_cost
     FROM metering_usagedelta
     WHERE series_id IN (SELECT id FROM wanted) AND (%(since)s::date IS NULL OR day >= %(since)s::date)
+        AND (%(until)s::date IS NULL OR day < %(until)s::date)
 ),
 stored AS (
     SELECT series_id, day, ARRAY[
@@ -47,6 +50,9 @@ counted AS (
     ] AS sums
     FROM metering_event e
     WHERE series_id IN (SELECT id FROM wanted) AND (%(since)s::date IS NULL OR day >= %(since)s::date)
+        AND (%(until)s::date IS NULL OR day < %(until)s::date)
+        AND (%(first_key)s::uuid IS NULL OR key >= %(first_key)s::uuid)
+        AND (%(last_key)s::uuid IS NULL OR key < %(last_key)s::uuid)
         AND NOT EXISTS (SELECT FROM metering_eventcorrection c WHERE c.key = e.key)
     GROUP BY series_id, day
 )

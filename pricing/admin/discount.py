@@ -9,11 +9,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from amberflow.admin_base import BaseAdmin, change_url, display, object_link
-from amberflow.formats import money_text, number_text
 from pricing.admin.dimension_fields import FilterField
 from pricing.admin.document_editor import PercentTiersField, PriceDocumentField
 from pricing.admin.forms import CheckedForm
-from pricing.describe import describe
+from pricing.describe import describe_discount
 from pricing.discounts import MONEY_KINDS
 from pricing.engine.discount_document import VALUE_FIELDS
 from pricing.models import Discount, DiscountTerms
@@ -107,17 +106,5 @@ class DiscountAdmin(SimpleHistoryAdmin, BaseAdmin):
 
 def value_text(terms: DiscountTerms) -> str:
     """What a discount or promotion takes off, in a few words."""
-    match terms.kind:
-        case DiscountTerms.Kind.PERCENT:
-            return f"{number_text(terms.percent)} %"
-        case DiscountTerms.Kind.AMOUNT:
-            return money_text(terms.amount, terms.currency)
-        case DiscountTerms.Kind.FREE_UNITS:
-            return f"{number_text(terms.units)} units"
-        case DiscountTerms.Kind.PRICE:
-            return ", ".join(describe(terms.price or {}))
-        case _:
-            return ", ".join(
-                f"{tier['percent']} % {'above' if tier['up_to'] is None else 'up to ' + str(tier['up_to'])}"
-                for tier in terms.tiers
-            )
+    values = {field: getattr(terms, field) for field in VALUE_FIELDS.values()}
+    return describe_discount({"kind": terms.kind, **values}, terms.currency)

@@ -7,6 +7,7 @@ from typing import Any
 from amberflow.admin_base import Panel
 from amberflow.formats import NONE, number_text
 from amberflow.lib.money import NumberError, parse_decimal
+from amberflow.templatetags.back_office import unit_of
 from metering.models import Meter
 from pricing.engine.diff import PriceChange, TierChange, VersionDiff
 from pricing.engine.document import DocumentError, parse_price
@@ -41,7 +42,7 @@ def diff_panel(diff: VersionDiff, *, before: str, after: str) -> Panel:
             "after": after,
             "added": [_whole(key, document, units) for key, document in diff.added],
             "removed": [_whole(key, document, units) for key, document in diff.removed],
-            "changed": [_changed(change) for change in diff.changed],
+            "changed": [_changed(change, units) for change in diff.changed],
             "unchanged": len(diff.unchanged),
         },
     )
@@ -65,16 +66,25 @@ def _lines(document: Mapping[str, Any], units: Mapping[str, str]) -> tuple[str, 
         return (f"not whole yet: {error}",)
 
 
-def _changed(change: PriceChange) -> dict[str, Any]:
+def _changed(change: PriceChange, units: Mapping[str, str]) -> dict[str, Any]:
     return {
         "key": change.key,
         "name": change.after.get("name", change.key),
+        "unit": _unit(change.after, units),
         "fields": [
             (_label(field.field, Price), _text(field.field, field.before), _text(field.field, field.after))
             for field in change.fields
         ],
         "tiers": _tier_table(change.tiers) if change.tiers else None,
     }
+
+
+def _unit(document: Mapping[str, Any], units: Mapping[str, str]) -> str:
+    """What tiers count and unit prices are for: token, or 1,000,000 tokens; nothing for a fee."""
+    unit = units.get(document.get("meter") or "")
+    if unit is None:
+        return ""
+    return unit_of(parse_decimal(document.get("unit_scale") or "1"), unit)
 
 
 def _tier_table(tiers: Sequence[TierChange]) -> TierTable:

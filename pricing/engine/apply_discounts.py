@@ -22,7 +22,7 @@ class DiscountableLine:
 
     A part without a day, like that of a preview, is in every window; `price_key` None is every price's key.
     `without_units(n)`: the list amount if n fewer units (after `unit_scale`) had been used; None for fees.
-    `at_price(price)`: the gross by part at another price; None for fees.
+    `at_price(price)`: the gross by part at another price, the same where a fee meets usage or usage a fee.
     """
 
     price_key: str | None
@@ -77,11 +77,20 @@ def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableL
     return [
         Discounted(
             each.left,
-            tuple(before - after for before, after in zip(each.line.gross, each.remaining, strict=True)),
+            _taken(each),
             tuple(each.applied),
         )
         for each in opened
     ]
+
+
+def _taken(opened: _Open) -> tuple[Decimal, ...]:
+    """What discounts took of each part."""
+    gross = opened.line.gross
+    if not opened.applied:
+        total = sum(gross, ZERO)
+        return (total - total,) * len(gross)
+    return tuple(before - after for before, after in zip(gross, opened.remaining, strict=True))
 
 
 def _rank(discount: Discount) -> tuple[int, int, str, str]:
@@ -201,8 +210,7 @@ def _promotional(price: Price | None, target: _Target) -> Decimal:
     if price is None or line.at_price is None:
         return ZERO
     promotional = line.at_price(price)
-    is_untouched = target.is_whole and not target.open.applied
-    gross = line.amount if is_untouched else sum((line.gross[position] for position in target.chosen), ZERO)
+    gross = line.amount if target.is_whole else sum((line.gross[position] for position in target.chosen), ZERO)
     saved = gross - sum((promotional[position] for position in target.chosen), ZERO)
     if target.open.applied and gross:
         saved = saved * target.base / gross

@@ -72,7 +72,7 @@ def preview_price(
         quantities=[usage.quantity],
         unit_scale=price.unit_scale,
         without_units=(lambda units: list_amount(price, without_units(price, usage, units))) if is_usage else None,
-        at_price=lambda promotional: [round_to_places(charge(promotional, usage, unit=unit).amount)],
+        at_price=lambda promotional: [charge(promotional, usage, unit=unit).amount],
     )
     (discounted,) = apply_discounts(discounts, [line])
     settled = settle(discounted, currency=price.currency, minimum=price.minimum, maximum=price.maximum)

@@ -14,6 +14,7 @@ from pricing.engine.document_values import DocumentError, number_of, read_number
 from pricing.engine.explain import steps_to_json
 from pricing.engine.pipeline import preview_price
 from pricing.engine.price import Price, Usage
+from pricing.engine.selection import filters_overlap
 
 MAX_EVENTS = 100_000
 MAX_DISCOUNTS = 1000
@@ -30,7 +31,8 @@ def preview(document: Mapping[str, Any]) -> dict[str, Any]:
     `{"price", "quantity" | "events", "discounts"?, "unit"?, "id"?}`. `events` is a list of values, numbers or objects
     with a `quantity`, `amount` or `value` (and perhaps a `cost`), or beside `quantity` their number; a bare quantity
     above 0 is one event. A cost_plus price takes the events' costs, where they have any. Discounts of the same
-    priority and kind apply in the order given. Raises DocumentError.
+    priority and kind apply in the order given, whatever their days; one for another meter or other dimension values
+    is refused. Raises DocumentError.
     """
     if not isinstance(document, Mapping):
         raise DocumentError("type", "", f"{shown(document)} is not a preview; write an object with price and quantity.")
@@ -84,16 +86,31 @@ def _discounts(document: Mapping[str, Any], price: Price) -> list[Discount]:
             discount = parse_discount(item, key=f"discount-{age}", created=age)
         except DocumentError as error:
             raise error_inside(path, error) from None
+        _check_scope(price, discount, path)
         if discount.price is not None:
             _check_promotional(price, discount.price, f"{path}.price")
         found.append(discount)
     return found
 
 
+def _check_scope(price: Price, discount: Discount, path: str) -> None:
+    """A discount that could never meet usage of this price is a mistake, and not one that takes something off."""
+    meters = discount.meters
+    if meters is not None and price.meter is not None and price.meter not in meters:
+        message = f"{shown(list(meters))} is without {price.meter}, the meter of the price; add it or remove the field."
+        raise DocumentError("wrong_meter", f"{path}.meters", message)
+    if not filters_overlap(price.filter, discount.filter):
+        message = "no usage of the price passes this filter; use values that the price has too, or remove the filter."
+        raise DocumentError("wrong_filter", f"{path}.filter", message)
+
+
 def _check_promotional(price: Price, promotional: Price, path: str) -> None:
     if promotional.currency != price.currency:
         message = f"{promotional.currency} is not {price.currency}, the currency of the price; use one currency."
         raise DocumentError("wrong_currency", f"{path}.currency", message)
+    if promotional.meter is not None and price.meter is not None and promotional.meter != price.meter:
+        message = f"{promotional.meter} is not {price.meter}, the meter of the price; use one meter."
+        raise DocumentError("wrong_meter", f"{path}.meter", message)
     if CHARGE_MODELS[promotional.model].is_usage != CHARGE_MODELS[price.model].is_usage:
         message = f"a {promotional.model} price can't replace a {price.model} price; fees and usage don't mix."
         raise DocumentError("wrong_model", f"{path}.model", message)

@@ -19,6 +19,7 @@ from amberflow.admin_base import (
     quantity,
 )
 from amberflow.formats import days_text
+from metering.retention.kept import kept_from, kept_text
 from rating.engine.margin import margin
 from rating.models import RatedLine, Slice
 
@@ -131,10 +132,18 @@ class RatedLineAdmin(ReadOnlyAdmin):
 
 
 def _slices(line: RatedLine) -> Iterator[tuple[Slice, str | None]]:
+    kept = kept_from()
     for part in line.slices.select_related("series").order_by("day", "series_id"):
         # The event list is of metering; its address is made from the part's series and day.
-        events = list_url("metering_event", series=part.series_id, day=part.day) if part.series_id else None
+        there = part.series_id and (kept is None or part.day >= kept.date())
+        events = list_url("metering_event", series=part.series_id, day=part.day) if there else None
         yield part, events
+
+
+def _dropped(line: RatedLine) -> str:
+    """What to say when events behind the line are no longer kept."""
+    kept = kept_from()
+    return kept_text() if kept is not None and line.period.period_start < kept else ""
 
 
 def _line_panel(request: HttpRequest, line: RatedLine) -> Panel:
@@ -147,6 +156,7 @@ def _line_panel(request: HttpRequest, line: RatedLine) -> Panel:
             "margin": left,
             "percent": share,
             "slices": list(_slices(line)),
+            "dropped": _dropped(line),
             "sees_cost": request.user.has_perm("invoicing.view_cost"),
         },
     )

@@ -1,3 +1,5 @@
+from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +11,16 @@ from django.shortcuts import redirect
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from amberflow.admin_base import DateInput, Panel, ReadOnlyAdmin, add_panel, change_url, display, render_page
+from amberflow.formats import days_text
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
 from pricing.admin.document_editor import DiscountDocumentField, PriceDocumentField
+from pricing.describe import describe, describe_discount
 from pricing.models import Plan, PlanVersion
+from rating.engine.margin import margin
 from rating.engine.simulate import Amounts
 from rating.models import Simulation
-from rating.services.simulation import start_simulation
+from rating.services.simulation import start_simulation, totals
 
 LABELS = {"Waiting": "info", "Running": "info", "Done": "success", "Failed": "danger"}
 
@@ -53,6 +58,7 @@ class SimulationForm(forms.Form):
         return document
 
 
+_WINDOW = {"starts": "from", "ends": "before"}
 FORM_FIELDS = {"overrides[0].key": "override_key", "overrides": "override", "discounts": "discount"}
 
 
@@ -104,14 +110,67 @@ class SimulationAdmin(ReadOnlyAdmin):
 def _results_panel(request: HttpRequest, simulation: Simulation) -> Panel:
     return Panel(
         "admin/rating/simulation/results.html",
-        {"simulation": simulation, "results": [_row(result) for result in simulation.results]},
+        {
+            "simulation": simulation,
+            "asked": list(_asked(simulation.request)),
+            "totals": [_total(simulation.results, *pair) for pair in totals(simulation.results).items()],
+            "results": [_row(result) for result in simulation.results],
+        },
     )
+
+
+def _asked(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The question in words: what was chosen, and what was changed."""
+    start, end = date.fromisoformat(request["start"]), date.fromisoformat(request["end"])
+    yield "Periods that begin", days_text(start, end)
+    if request.get("customers"):
+        chosen = Customer.objects.filter(external_id__in=request["customers"]).order_by("name")
+        yield "Customers", ", ".join(map(str, chosen))
+    if request.get("plan"):
+        yield "Customers on", str(Plan.objects.filter(code=request["plan"]).first() or request["plan"])
+    if request.get("plan_version"):
+        version = request["plan_version"]
+        plan = Plan.objects.filter(code=version["plan"]).first() or version["plan"]
+        yield "With the prices of", f"{plan} v{version['number']}"
+    for override in request.get("overrides") or ():
+        yield f"Price {override['key']}", ", ".join(describe(override["price"]))
+    for discount in request.get("discounts") or ():
+        yield "Less", f"{describe_discount(discount)}{_scope(discount)}"
+
+
+def _scope(discount: Mapping[str, Any]) -> str:
+    """What a discount is for, where it isn't for everything."""
+    found = [f" of {', '.join(discount[field])}" for field in ("prices", "meters") if discount.get(field) is not None]
+    found += [f", {name} {', '.join(values)}" for name, values in (discount.get("filter") or {}).items()]
+    found += [f", {word} {discount[name]}" for name, word in _WINDOW.items() if discount.get(name)]
+    return "".join(found)
+
+
+def _total(results: list[dict[str, Any]], currency: str, both: tuple[Amounts, Amounts]) -> dict[str, Any]:
+    before, after = both
+    difference = after.amount - before.amount
+    return {
+        "currency": currency,
+        "customers": sum(result["currency"] == currency for result in results),
+        "before": before,
+        "after": after,
+        "difference": difference,
+        "percent": difference * 100 / before.amount if before.amount else None,
+        "margin_difference": after.margin - before.margin,
+        "margin_percent_before": margin(before.amount, before.cost)[1],
+        "margin_percent_after": margin(after.amount, after.cost)[1],
+    }
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:
     before, after = Amounts.from_json(result["before"]), Amounts.from_json(result["after"])
     periods = [
-        {**period, "lines": [_line(line) for line in period["lines"]], "shown_currency": period["currency"]}
+        {
+            **period,
+            "days": _days(period),
+            "lines": [_line(line) for line in period["lines"]],
+            "shown_currency": period["currency"],
+        }
         for period in result["periods"]
     ]
     return {
@@ -125,6 +184,12 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
         "periods": periods,
         "problems": result["problems"],
     }
+
+
+def _days(period: Mapping[str, Any]) -> str:
+    if "start" not in period:  # computed by an earlier version
+        return str(period["period"])
+    return days_text(date.fromisoformat(period["start"]), date.fromisoformat(period["end"]))
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:

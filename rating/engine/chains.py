@@ -16,12 +16,10 @@ from rating.engine.coverage import Covered
 from rating.engine.inputs import Dimensions, PeriodInput, PriceInput, SeriesDay
 from rating.engine.rated import RatingError
 
-CoveredRow = tuple[SeriesDay, Decimal]
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One price on the days [start, end) of the period; `rows` with the cost of each, in order of day and series.
+    """One price on the days [start, end) of the period; its `rows` in order of day and series, and the cost of each.
 
     `number` counts the versions of the price's key from 0. `goes_on`: what the segment before it counted counts on.
     `is_only`: the price doesn't change inside the period.
@@ -31,7 +29,8 @@ class Segment:
     number: int
     start: date
     end: date
-    rows: tuple[CoveredRow, ...]
+    rows: Sequence[SeriesDay]
+    costs: Sequence[Decimal]
     goes_on: bool
     is_only: bool
 
@@ -75,18 +74,22 @@ def make_chains(inp: PeriodInput, prices: Sequence[PriceInput], covered: Iterabl
         for run in _comparable(versions):
             groups = {group for version in run for _, group in rows[id(version.entry)]}
             for group in sorted(groups) or [()]:
-                segments = (
-                    Segment(
-                        entry=version.entry,
-                        number=version.number,
-                        start=version.start,
-                        end=version.end,
-                        rows=_ordered(each for each, its_group in rows[id(version.entry)] if its_group == group),
-                        goes_on=version is not run[0],
-                        is_only=len(versions) == 1,
+                segments = []
+                for version in run:
+                    of_group = [each for each, its_group in rows[id(version.entry)] if its_group == group]
+                    ordered, costs = _ordered(of_group)
+                    segments.append(
+                        Segment(
+                            entry=version.entry,
+                            number=version.number,
+                            start=version.start,
+                            end=version.end,
+                            rows=ordered,
+                            costs=costs,
+                            goes_on=version is not run[0],
+                            is_only=len(versions) == 1,
+                        )
                     )
-                    for version in run
-                )
                 chains.append(Chain(group, tuple(segments)))
     return chains
 
@@ -104,11 +107,14 @@ def group_of(group_by: Sequence[str], row: SeriesDay) -> Dimensions:
     return tuple((dimension, dims.get(dimension, "")) for dimension in group_by)
 
 
-def _ordered(covered: Iterable[Covered]) -> tuple[CoveredRow, ...]:
-    pairs = [pair for each in covered for pair in zip(each.rows, each.costs, strict=True)]
+def _ordered(covered: Sequence[Covered]) -> tuple[list[SeriesDay], list[Decimal]]:
+    """All rows in order of day and series, and the cost of each."""
+    rows = [row for each in covered for row in each.rows]
+    costs = [cost for each in covered for cost in each.costs]
+    days = [row.day for row in rows]
     # Series come in order, and sorting keeps the order of equal ones.
-    pairs.sort(key=lambda pair: pair[0].day)
-    return tuple(pairs)
+    order = sorted(range(len(rows)), key=days.__getitem__)
+    return [rows[position] for position in order], [costs[position] for position in order]
 
 
 @dataclass(frozen=True, slots=True)

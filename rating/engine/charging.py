@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import compress
 
 from amberflow.lib.allocation import split
 from amberflow.lib.money import ONE, ZERO, plain, round_to_places
@@ -15,18 +16,18 @@ from pricing.engine.pipeline import without_units
 from pricing.engine.price import Price, Usage
 from rating.engine.aggregate import Window, shares
 from rating.engine.amounts import merged_amounts
-from rating.engine.chains import Chain, CoveredRow, Segment, group_of
+from rating.engine.chains import Chain, Segment, group_of
 from rating.engine.coverage import COST_PLUS, counts_events
-from rating.engine.inputs import Dimensions, PeriodInput, PriceInput
-from rating.engine.parts import ChargedLine, Parts
-from rating.engine.slicing import UsedRow, gross_by_row
+from rating.engine.inputs import Dimensions, PeriodInput, PriceInput, SeriesDay
+from rating.engine.parts import ChargedLine, CostRow, Parts
+from rating.engine.slicing import UsedRows, gross_by_row
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
     """The usage of one segment: its own, up to its beginning, up to its end, and of the whole chain."""
 
-    used: Sequence[UsedRow]
+    used: UsedRows
     before: Usage
     until: Usage
     total: Usage
@@ -45,23 +46,13 @@ def charge_chain(inp: PeriodInput, chain: Chain, window: Window) -> list[Charged
     quantities = _quantities(chain, window)
     lines: list[ChargedLine] = []
     before = Usage(ZERO)
-    total = _plus(before, first.entry, quantities, [row for part in chain.segments for row in part.rows])
+    total = _plus(before, first.entry, quantities, _rows(chain))
     position = 0
     for segment in chain.segments:
         own = quantities[position : position + len(segment.rows)]
         position += len(segment.rows)
         until = total if len(chain.segments) == 1 else _plus(before, segment.entry, own, segment.rows)
-        events_count = counts_events(segment.entry.price)
-        used = [
-            UsedRow(row, quantity, row.events, cost)
-            for (row, cost), quantity in zip(segment.rows, own, strict=True)
-            if quantity or (events_count and row.events)
-        ]
-        only_cost = [
-            pair
-            for pair, quantity in zip(segment.rows, own, strict=True)
-            if pair[1] and not quantity and not (events_count and pair[0].events)
-        ]
+        used, only_cost = _used_rows(segment, own)
         counted = _Counted(used, before, until, total)
         lines += _usage_lines(inp, chain, segment, counted, only_cost)
         before = until
@@ -73,10 +64,13 @@ def _quantities(chain: Chain, window: Window) -> list[Decimal]:
     """What each row of the chain adds to its quantity, segment after segment."""
     entry = chain.segments[0].entry
     assert entry.meter is not None  # usage prices have one
-    pairs = [pair for segment in chain.segments for pair in segment.rows]
     if entry.price.model == COST_PLUS:
-        return _rounded_shares([cost for _, cost in pairs])
-    return shares(entry.meter, [row for row, _ in pairs], window)
+        return _rounded_shares([cost for segment in chain.segments for cost in segment.costs])
+    return shares(entry.meter, _rows(chain), window)
+
+
+def _rows(chain: Chain) -> Sequence[SeriesDay]:
+    return [row for segment in chain.segments for row in segment.rows]
 
 
 def _rounded_shares(costs: Sequence[Decimal]) -> list[Decimal]:
@@ -91,13 +85,34 @@ def _rounded_shares(costs: Sequence[Decimal]) -> list[Decimal]:
     return found
 
 
-def _plus(usage: Usage, entry: PriceInput, quantities: Sequence[Decimal], rows: Sequence[CoveredRow]) -> Usage:
+def _plus(usage: Usage, entry: PriceInput, quantities: Sequence[Decimal], rows: Sequence[SeriesDay]) -> Usage:
     assert entry.meter is not None
     return Usage(
         quantity=sum(quantities, usage.quantity),
-        events=usage.events + sum(row.events for row, _ in rows),
-        amounts=merged_amounts(entry.price, entry.meter.stat, usage.amounts, (row for row, _ in rows)),
+        events=usage.events + sum([row.events for row in rows]),
+        amounts=merged_amounts(entry.price, entry.meter.stat, usage.amounts, rows),
     )
+
+
+def _used_rows(segment: Segment, quantities: Sequence[Decimal]) -> tuple[UsedRows, Sequence[CostRow]]:
+    """The rows of a segment that its price charges, and those that only cost something."""
+    if all(quantities):
+        return UsedRows(segment.rows, quantities, segment.costs), ()
+    events_count = counts_events(segment.entry.price)
+    charged = [
+        bool(quantity or (events_count and row.events)) for row, quantity in zip(segment.rows, quantities, strict=True)
+    ]
+    used = UsedRows(
+        list(compress(segment.rows, charged)),
+        list(compress(quantities, charged)),
+        list(compress(segment.costs, charged)),
+    )
+    only_cost = [
+        (row, cost)
+        for row, cost, is_charged in zip(segment.rows, segment.costs, charged, strict=True)
+        if cost and not is_charged
+    ]
+    return used, only_cost
 
 
 # --- lines ---------------------------------------------------------------------------------------------------
@@ -106,11 +121,10 @@ def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
     if entry.price.recurrence == "one_time":
         if entry.starts is not None and entry.starts < inp.period.start:
             return None  # charged in the period in which it began
-        days = [segment.start]
-        charged = charge_fee(entry.price, 1, 1)
+        days, full_days = [segment.start], 1
     else:
-        days = list(_dates(segment))
-        charged = charge_fee(entry.price, len(days), inp.period.full_days)
+        days, full_days = list(_dates(segment)), inp.period.full_days
+    charged = charge_fee(entry.price, len(days), full_days)
     amount, steps = charged.amount, charged.steps
     if entry.times != ONE:
         amount = charged.amount * entry.times
@@ -120,28 +134,38 @@ def _fee_line(inp: PeriodInput, segment: Segment) -> ChargedLine | None:
         steps += (Step("times", text, amount, (("times", plain(entry.times)),)),)
     charged = replace(charged, quantity=entry.times, billable_quantity=entry.times, amount=amount, steps=steps)
     minimum, maximum = _bounds(inp, segment)
+    parts = _by_day(days, amount)
+
+    def gross_at(other: Price) -> Sequence[Decimal]:
+        if CHARGE_MODELS[other.model].is_usage:
+            return parts.gross  # what units cost is no price of a fee
+        return _by_day(days, charge_fee(other, len(days), full_days).amount * entry.times).gross
+
     return ChargedLine(
         segment=segment,
         group=(),
         charge=charged,
         amount=amount,
         steps=steps,
-        parts=_by_day(days, amount),
+        parts=parts,
         only_cost=(),
         minimum=minimum,
         maximum=maximum,
+        at_price=gross_at,
     )
 
 
 def _usage_lines(
-    inp: PeriodInput, chain: Chain, segment: Segment, counted: _Counted, only_cost: Sequence[CoveredRow]
+    inp: PeriodInput, chain: Chain, segment: Segment, counted: _Counted, only_cost: Sequence[CostRow]
 ) -> list[ChargedLine]:
-    price = _price_in(inp, segment.entry.price)
+    price, used = _price_in(inp, segment.entry.price), counted.used
     charged = _charge_segment(inp, price, segment, counted)
     minimum, maximum = _bounds(inp, segment)
 
     def gross_at(other: Price) -> Sequence[Decimal]:
-        if not counted.used:
+        if not CHARGE_MODELS[other.model].is_usage:
+            return parts.gross  # a fee is no price of usage
+        if not used.rows:
             return _by_day(list(_dates(segment)), list_amount(other, counted.total)).gross
         return _gross(_price_in(inp, other), segment, counted, _amount_of(other, segment, counted))
 
@@ -150,15 +174,14 @@ def _usage_lines(
         total = without_units(price, counted.total, units)
         return _amount_of(price, segment, replace(counted, until=until, total=total))
 
-    if counted.used:
-        gross = _gross(price, segment, counted, charged.amount)
+    if used.rows:
         parts = Parts(
-            series=[used.row.series for used in counted.used],
-            dims=[used.row.dims for used in counted.used],
-            days=[used.row.day for used in counted.used],
-            quantities=[used.quantity for used in counted.used],
-            gross=gross,
-            costs=[used.cost for used in counted.used],
+            series=[row.series for row in used.rows],
+            dims=[row.dims for row in used.rows],
+            days=[row.day for row in used.rows],
+            quantities=used.quantities,
+            gross=_gross(price, segment, counted, charged.amount),
+            costs=used.costs,
         )
     else:
         parts = _by_day(list(_dates(segment)), charged.amount)
@@ -175,7 +198,7 @@ def _usage_lines(
         without_units=amount_without,
         at_price=gross_at,
     )
-    if price.tier_scope == "all" and price.group_by and counted.used:
+    if price.tier_scope == "all" and price.group_by and used.rows:
         return _by_group(line, counted)
     return [line]
 
@@ -241,9 +264,9 @@ def _by_group(line: ChargedLine, counted: _Counted) -> list[ChargedLine]:
     """A line per group, each with the part of the amount that its own rows have."""
     group_by = line.segment.entry.price.group_by
     positions: dict[Dimensions, list[int]] = defaultdict(list)
-    for position, used in enumerate(counted.used):
-        positions[group_of(group_by, used.row)].append(position)
-    costs: dict[Dimensions, list[CoveredRow]] = defaultdict(list)
+    for position, row in enumerate(counted.used.rows):
+        positions[group_of(group_by, row)].append(position)
+    costs: dict[Dimensions, list[CostRow]] = defaultdict(list)
     for row, cost in line.only_cost:
         costs[group_of(group_by, row)].append((row, cost))
     currency = line.segment.entry.price.currency

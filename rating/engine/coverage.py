@@ -9,6 +9,7 @@ the series; if no price covers the series, it stays unbilled.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import compress
 
 from amberflow.lib.money import ONE, ZERO, round_to_places
 from pricing.engine.price import Price
@@ -25,8 +26,8 @@ class Covered:
     """The days of one series that one price charges, and the cost that goes with each."""
 
     entry: PriceInput
-    rows: tuple[SeriesDay, ...]
-    costs: tuple[Decimal, ...]
+    rows: Sequence[SeriesDay]
+    costs: Sequence[Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,10 @@ def share_series(
     # Where cost goes that no meter of the receivers measures: preferably to one with usage.
     receivers = [entry.meter for entry in covering] if covering else unpriced_meters
     fallback = next((n for n, meter in enumerate(receivers) if meter is not None and used[meter.code]), 0)
-    measures = {measure for row in series_days for measure in row.costs}
-    places = {measure: _receiver(measure, receivers, fallback) for measure in measures}
-    costs = _costs_by_receiver(series_days, places, len(receivers), cost_rate)
+    costs = _costs_by_receiver(series_days, receivers, fallback, cost_rate)
 
     return SharedSeries(
-        covered=tuple(_covered(entry, series_days, [cost[n] for cost in costs]) for n, entry in enumerate(covering)),
+        covered=tuple(_covered(entry, series_days, costs[n]) for n, entry in enumerate(covering)),
         unpriced=(
             *_unpriced(unpriced_meters, series_days, window, None if covering else costs),
             *_without_cost(covering, series_days),
@@ -72,9 +71,9 @@ def share_series(
         unbilled_cost=()
         if covering
         else tuple(
-            CostSlice(row.series, row.dims, row.day, sum(cost, ZERO))
-            for row, cost in zip(series_days, costs, strict=True)
-            if any(cost)
+            CostSlice(row.series, row.dims, row.day, sum(parts, ZERO))
+            for row, *parts in zip(series_days, *costs, strict=True)
+            if any(parts)
         ),
     )
 
@@ -100,19 +99,19 @@ def _select(
 
 
 def _costs_by_receiver(
-    series_days: Sequence[SeriesDay], places: dict[str, int], receivers: int, cost_rate: Decimal
+    series_days: Sequence[SeriesDay], receivers: Sequence[MeterSpec | None], fallback: int, cost_rate: Decimal
 ) -> list[list[Decimal]]:
-    """What of each row's cost goes to each receiver."""
-    if receivers == 1 and cost_rate == ONE:
-        return [[sum(filter(None, row.costs.values()), ZERO)] for row in series_days]
-    found = []
-    for row in series_days:
-        costs = [ZERO] * receivers
+    """What goes to each receiver of the rows' cost, row by row."""
+    if len(receivers) == 1 and cost_rate == ONE:
+        return [[sum(filter(None, row.costs.values()), ZERO) for row in series_days]]
+    measures = {measure for row in series_days for measure in row.costs}
+    places = {measure: _receiver(measure, receivers, fallback) for measure in measures}
+    found = [[ZERO] * len(series_days) for _ in receivers]
+    for position, row in enumerate(series_days):
         for measure, cost in row.costs.items():
             if cost:
                 # Each part is converted by itself, so that the sum over all receivers is that of the row.
-                costs[places[measure]] += cost if cost_rate == ONE else round_to_places(cost * cost_rate)
-        found.append(costs)
+                found[places[measure]][position] += cost if cost_rate == ONE else round_to_places(cost * cost_rate)
     return found
 
 
@@ -125,13 +124,14 @@ def _receiver(measure: str, receivers: Sequence[MeterSpec | None], fallback: int
 
 def _covered(entry: PriceInput, series_days: Sequence[SeriesDay], costs: Sequence[Decimal]) -> Covered:
     assert entry.meter is not None
+    if all(costs):
+        return Covered(entry, series_days, costs)
     meter, events_count = entry.meter, counts_events(entry.price)
     kept = [
-        (row, cost)
+        bool(cost or is_used(meter, row) or (events_count and row.events))
         for row, cost in zip(series_days, costs, strict=True)
-        if cost or is_used(meter, row) or (events_count and row.events)
     ]
-    return Covered(entry, tuple(row for row, _ in kept), tuple(cost for _, cost in kept))
+    return Covered(entry, list(compress(series_days, kept)), list(compress(costs, kept)))
 
 
 def counts_events(price: Price) -> bool:
@@ -145,7 +145,7 @@ def _unpriced(
     window: Window,
     costs: Sequence[Sequence[Decimal]] | None,
 ) -> list[UnpricedUsage]:
-    """Usage that no price selects; without covering prices (`costs` given) with the cost that goes with it."""
+    """Usage that no price selects; without covering prices (`costs` by meter given) with the cost that goes with it."""
     first = series_days[0]
     found = []
     for n, meter in enumerate(meters):
@@ -160,7 +160,7 @@ def _unpriced(
                 dims=first.dims,
                 quantity=sum(quantities, ZERO),
                 unit=meter.unit if meter else "events",
-                cost=ZERO if costs is None else sum((cost[n] for cost in costs), ZERO),
+                cost=ZERO if costs is None else sum(costs[n], ZERO),
                 days=tuple(
                     row.day
                     for row in series_days
@@ -173,13 +173,16 @@ def _unpriced(
 
 def _without_cost(covering: Sequence[PriceInput], series_days: Sequence[SeriesDay]) -> list[UnpricedUsage]:
     """Calls whose cost is unknown can't be charged at their cost: they wait for a rate instead of costing nothing."""
+    meters = [entry.meter for entry in covering if entry.price.model == COST_PLUS and entry.meter is not None]
+    if not meters:
+        return []
     first = series_days[0]
     days = tuple(row.day for row in series_days if row.uncosted_events)
     if not days:
         return []
     return [
         UnpricedUsage(
-            meter=entry.meter.code,
+            meter=meter.code,
             event_type=first.event_type,
             series=first.series,
             dims=first.dims,
@@ -188,6 +191,5 @@ def _without_cost(covering: Sequence[PriceInput], series_days: Sequence[SeriesDa
             cost=ZERO,
             days=days,
         )
-        for entry in covering
-        if entry.price.model == COST_PLUS and entry.meter is not None
+        for meter in meters
     ]

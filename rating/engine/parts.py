@@ -8,8 +8,10 @@ from decimal import Decimal
 from pricing.engine.charge import Charge
 from pricing.engine.explain import Step
 from pricing.engine.price import Price
-from rating.engine.chains import CoveredRow, Segment
-from rating.engine.inputs import Dimensions
+from rating.engine.chains import Segment
+from rating.engine.inputs import Dimensions, SeriesDay
+
+CostRow = tuple[SeriesDay, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class ChargedLine:
-    """A line before discounts: its exact list amount, its parts, and the rows that only cost something.
+    """A line before discounts: its exact list amount, its parts, and the rows that only cost something with that cost.
 
     `without_units` and `at_price` are for discounts (see DiscountableLine). `minimum` and `maximum` are those of this
     line; lines that share them have the same `bounds_key`, and the bounds are of all of them together.
@@ -49,7 +51,7 @@ class ChargedLine:
     amount: Decimal
     steps: tuple[Step, ...]
     parts: Parts
-    only_cost: Sequence[CoveredRow]
+    only_cost: Sequence[CostRow]
     minimum: Decimal | None
     maximum: Decimal | None
     bounds_key: str = ""

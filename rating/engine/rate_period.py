@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import groupby, pairwise
-from operator import attrgetter
+from itertools import groupby
+from operator import add, attrgetter, sub
 from urllib.parse import urlencode
 
 from amberflow.lib.allocation import split
@@ -198,25 +198,26 @@ def _line_key(line: ChargedLine) -> str:
 def _slices(line: ChargedLine, discounts: Sequence[Decimal], adjustment: Decimal) -> tuple[Slice, ...]:
     """The slices of a line in order of day and series, with those that only cost something."""
     parts = line.parts
-    nets = [gross - discount for gross, discount in zip(parts.gross, discounts, strict=True)]
+    nets = list(map(sub, parts.gross, discounts)) if any(discounts) else parts.gross
     adjustments = adjustment_by_part(adjustment, nets, parts.quantities) if parts.days else []
-    slices = [
-        Slice(series, dims, day, quantity, gross, discount, change, net + change, cost)
-        for series, dims, day, quantity, gross, cost, discount, change, net in zip(
+    # No loop of our own, as there are thousands.
+    slices = list(
+        map(
+            Slice,
             parts.series,
             parts.dims,
             parts.days,
             parts.quantities,
             parts.gross,
-            parts.costs,
             discounts,
             adjustments,
-            nets,
-            strict=True,
+            map(add, nets, adjustments),
+            parts.costs,
         )
+    )
+    if None in parts.series:
         # Days of the period with nothing due are left out; they are here if there is only cost.
-        if series is not None or gross or change
-    ]
+        slices = [part for part in slices if part.series is not None or part.gross or part.adjustment]
     if line.only_cost:
         slices += [
             Slice(row.series, row.dims, row.day, ZERO, ZERO, ZERO, ZERO, ZERO, cost) for row, cost in line.only_cost
@@ -262,12 +263,17 @@ def _by_series(inp: PeriodInput, rows: Sequence[SeriesDay]) -> Iterator[list[Ser
                 f"series {series} has usage from {first.day} to {last.day}, outside the period "
                 f"[{inp.period.start}, {inp.period.end}); give the rows of the period only."
             )
-        for row, following in pairwise(series_days):
-            if row.day == following.day:
-                raise RatingError(f"series {series} has two rows for {row.day}; add them up before rating.")
-            if row.dims != following.dims or row.event_type != following.event_type:
-                raise RatingError(f"series {series} changes its type or dimensions; make that two series.")
+        days = [row.day for row in series_days]
+        if len(set(days)) < len(days):
+            twice = next(day for day in days if days.count(day) > 1)
+            raise RatingError(f"series {series} has two rows for {twice}; add them up before rating.")
+        if not (_all_same([row.dims for row in series_days]) and _all_same([row.event_type for row in series_days])):
+            raise RatingError(f"series {series} changes its type or dimensions; make that two series.")
         yield series_days
+
+
+def _all_same(values: Sequence[object]) -> bool:
+    return values.count(values[0]) == len(values)
 
 
 def _check_prices(inp: PeriodInput, prices: Sequence[PriceInput]) -> None:

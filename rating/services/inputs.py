@@ -3,11 +3,9 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
-from itertools import starmap
 
 import msgspec
 from django.conf import settings
-from msgspec.structs import astuple
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import ZERO
@@ -15,7 +13,7 @@ from amberflow.lib.periods import Period
 from metering.meters import measures_of, stat_of
 from metering.models import Meter
 from metering.needs import KeptTypes
-from metering.queries import opening_levels, usage_rows
+from metering.queries import opening_levels, read_usage
 from pricing.cycles import period_containing
 from pricing.models import Subscription
 from pricing.terms import TermCommitment, TermPrice, Terms, terms_of
@@ -198,6 +196,6 @@ def _commitment(subscription: Subscription, promise: TermCommitment, period: Per
 
 
 def _series_days(customer_id: int, period: Period, kept: KeptTypes) -> tuple[SeriesDay, ...]:
-    rows = usage_rows(customer_id=customer_id, start=period.start, end=period.end, kept=kept)
-    # A row has the first fields of a series-day in the same order. No loop, as there are thousands.
-    return tuple(starmap(SeriesDay, map(astuple, rows)))
+    # A row of usage has the first fields of a series-day in the same order.
+    rows = read_usage(customer_id=customer_id, start=period.start, end=period.end, kept=kept, make=SeriesDay)
+    return tuple(rows)

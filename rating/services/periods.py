@@ -1,5 +1,6 @@
 """Billing periods of subscriptions: worked out once, then kept."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,7 +11,8 @@ from django.utils import timezone as django_timezone
 from amberflow.lib.periods import Period, local_date, period_on, periods_between
 from pricing.cycles import billing_cycle
 from pricing.models import PlanVersion, Subscription
-from pricing.terms import DatedVersion, version_on, versions_of
+from pricing.term_rows import read_plan_changes
+from pricing.terms import DatedVersion, dated_versions, version_on
 from rating.models import BillingPeriod
 
 
@@ -21,13 +23,43 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     Each new period begins at the instant where the last one ends. The one in which the subscription ends is cut
     short, and made whole again when the end is taken back.
     """
-    # What the caller read may be older than the lock; an end that was committed in between holds.
-    subscription.ends_on = (
-        Subscription.objects.select_for_update().values_list("ends_on", flat=True).get(pk=subscription.pk)
-    )
-    today = local_date(until or django_timezone.now(), subscription.customer.timezone)
-    stored = list(BillingPeriod.objects.filter(subscription=subscription).defer("frozen_input").order_by("start_date"))
-    versions = versions_of(subscription)
+    return ensure_periods_of_all(subscriptions=[subscription], until=until)[subscription.pk]
+
+
+@transaction.atomic
+def ensure_periods_of_all(
+    *, subscriptions: Sequence[Subscription], until: datetime | None = None
+) -> dict[int, list[BillingPeriod]]:
+    """`ensure_periods` for several subscriptions by their ids, in four queries and those that write."""
+    ids = [subscription.pk for subscription in subscriptions]
+    # What the caller read may be older than the locks; an end that was committed in between holds.
+    locked = Subscription.objects.filter(pk__in=ids).order_by("pk").select_for_update()
+    ends = dict(locked.values_list("pk", "ends_on"))
+    stored = defaultdict(list)
+    for period in BillingPeriod.objects.filter(subscription_id__in=ids).defer("frozen_input").order_by("start_date"):
+        stored[period.subscription_id].append(period)
+    changes = read_plan_changes(ids)
+    found = {}
+    made: list[BillingPeriod] = []
+    for subscription in subscriptions:
+        subscription.ends_on = ends[subscription.pk]
+        old = stored[subscription.pk]
+        new = _bring_up_to(
+            until or django_timezone.now(), subscription, old, dated_versions(subscription, changes[subscription.pk])
+        )
+        made += new
+        # New ones come before those that the end of the subscription has left behind.
+        found[subscription.pk] = sorted(
+            (period for period in (*old, *new) if period.frozen_at is None), key=lambda period: period.start_date
+        )
+    BillingPeriod.objects.bulk_create(made)
+    return found
+
+
+def _bring_up_to(
+    until: datetime, subscription: Subscription, stored: Sequence[BillingPeriod], versions: Sequence[DatedVersion]
+) -> list[BillingPeriod]:
+    """Let the stored periods follow the subscription's end and plan; returns those that are missing, not saved yet."""
     ends_on = subscription.ends_on
     running = [period for period in stored if ends_on is None or period.start_date < ends_on]
     _close_gaps(running)
@@ -37,16 +69,14 @@ def ensure_periods(*, subscription: Subscription, until: datetime | None = None)
     _follow_version([period for period in running if period.frozen_at is None], subscription, versions)
     start = last.end_date if last is not None else subscription.starts_on
     starts_at = last.period_end if last is not None else None
+    today = local_date(until, subscription.customer.timezone)
     made = []
     for period in periods_between(
         billing_cycle(subscription), start=start, until=today + timedelta(days=1), end=subscription.ends_on
     ):
-        made.append(_save_period(subscription, period, starts_at, version_on(subscription, period.start, versions)))
+        made.append(_new_period(subscription, period, starts_at, version_on(subscription, period.start, versions)))
         starts_at = made[-1].period_end
-    # New ones come before those that the end of the subscription has left behind.
-    return sorted(
-        (period for period in (*stored, *made) if period.frozen_at is None), key=lambda period: period.start_date
-    )
+    return made
 
 
 def find_obsolete_periods(*, subscription: Subscription) -> list[BillingPeriod]:
@@ -85,10 +115,10 @@ def _follow_version(periods: list[BillingPeriod], subscription: Subscription, ve
             period.save(update_fields=["plan_version"])
 
 
-def _save_period(
+def _new_period(
     subscription: Subscription, period: Period, starts_at: datetime | None, version: PlanVersion
 ) -> BillingPeriod:
-    return BillingPeriod.objects.create(
+    return BillingPeriod(
         subscription=subscription,
         plan_version=version,
         timezone=subscription.customer.timezone,

@@ -37,11 +37,7 @@ def rate_billing_period(*, period_id: int, now: datetime, known: StampedTerms | 
     is locked and everything is written in one transaction. `known` are the terms of several periods, read at once.
     Raises DomainError for a frozen period.
     """
-    period = (
-        BillingPeriod.objects.select_for_update(of=["self"])
-        .select_related("subscription__customer", "subscription__plan_version")
-        .get(pk=period_id)
-    )
+    period = BillingPeriod.objects.select_for_update().defer("frozen_input").get(pk=period_id)
     if period.frozen_at is not None:
         raise DomainError("period_frozen", f"The period {period} is invoiced and frozen: it can't be rated again.")
     stamp = None if known is None else known.stamps.get(period.pk)
@@ -49,6 +45,7 @@ def rate_billing_period(*, period_id: int, now: datetime, known: StampedTerms | 
         # Whoever rated it in the meantime may have known newer terms.
         known = TermsReader().read([period.pk])
         stamp = known.stamps[period.pk]
+    period.subscription = known.terms.subscription(period.subscription_id)
     with without_collector():
         inp = period_input(period=period, terms=known.terms)
         digest = input_digest(inp)

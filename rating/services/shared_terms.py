@@ -20,6 +20,10 @@ class SharedTerms:
     book: PriceBook
     kept: KeptTypes
 
+    def subscription(self, pk: int) -> Subscription:
+        """One of the subscriptions, with its customer and plan version."""
+        return next(each for several in self.subscriptions.values() for each in several if each.pk == pk)
+
 
 def read_shared_terms(customer_ids: Collection[int], *, book: PriceBook | None = None) -> SharedTerms:
     """The terms of these customers as the database stands now, in six queries however many there are."""

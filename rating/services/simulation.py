@@ -1,9 +1,10 @@
 """Simulations: the periods of chosen customers rated once more under other terms, on copies of their inputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -52,7 +53,7 @@ def is_small(*, request: Mapping[str, Any]) -> bool:
 def answer(*, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The results of a question by customer, in each currency those for whom most changes first. Writes nothing."""
     question = read_question(request)
-    return ranked([_result(name, periods, question) for name, periods in _by_customer(question)])
+    return ranked([_result(*each, question) for each in _by_customer(question)])
 
 
 def run_simulation(*, simulation_id: int, now: datetime | None = None) -> Simulation:
@@ -62,10 +63,10 @@ def run_simulation(*, simulation_id: int, now: datetime | None = None) -> Simula
         return simulation
     try:
         question = read_question(simulation.request)
-        known = {result["customer"] for result in simulation.results}
-        for name, periods in _by_customer(question):
-            if name not in known:
-                _keep(simulation_id, _result(name, periods, question))
+        known = {_whose(result) for result in simulation.results}
+        for name, currency, periods in _by_customer(question):
+            if (name, currency) not in known:
+                _keep(simulation_id, _result(name, currency, periods, question))
     except DomainError as error:
         Simulation.objects.filter(pk=simulation_id).update(status=Simulation.Status.FAILED, problem=error.message)
         return Simulation.objects.get(pk=simulation_id)
@@ -75,9 +76,9 @@ def run_simulation(*, simulation_id: int, now: datetime | None = None) -> Simula
 @transaction.atomic
 def _keep(simulation_id: int, result: dict[str, Any]) -> None:
     simulation = Simulation.objects.select_for_update().get(pk=simulation_id)
-    if all(known["customer"] != result["customer"] for known in simulation.results):
+    if all(_whose(known) != _whose(result) for known in simulation.results):
         simulation.results = [*simulation.results, result]
-        simulation.done, simulation.status = len(simulation.results), Simulation.Status.RUNNING
+        simulation.done, simulation.status = _customers(simulation.results), Simulation.Status.RUNNING
         simulation.save(update_fields=["results", "done", "status"])
 
 
@@ -85,10 +86,32 @@ def _keep(simulation_id: int, result: dict[str, Any]) -> None:
 def _finish(simulation_id: int, now: datetime) -> Simulation:
     simulation = Simulation.objects.select_for_update().get(pk=simulation_id)
     simulation.results = ranked(simulation.results)
-    simulation.done = simulation.total = len(simulation.results)
+    simulation.done = simulation.total = _customers(simulation.results)
     simulation.status, simulation.finished_at = Simulation.Status.DONE, now
     simulation.save()
     return simulation
+
+
+def _whose(result: Mapping[str, Any]) -> tuple[str, str]:
+    """A customer who pays in two currencies has a result in each: amounts of two currencies have no sum."""
+    return result["customer"], result["currency"]
+
+
+def _customers(results: Sequence[Mapping[str, Any]]) -> int:
+    return len({result["customer"] for result in results})
+
+
+@use_money_context()
+def totals(results: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Amounts, Amounts]]:
+    """What all customers together come to before and after, by currency, in the order of the results."""
+    found: dict[str, tuple[Amounts, Amounts]] = {}
+    for result in results:
+        before, after = found.get(result["currency"], (Amounts(), Amounts()))
+        found[result["currency"]] = (
+            before.plus(Amounts.from_json(result["before"])),
+            after.plus(Amounts.from_json(result["after"])),
+        )
+    return found
 
 
 def ranked(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,23 +136,18 @@ def _periods(question: Question) -> QuerySet[BillingPeriod]:
     )
 
 
-def _by_customer(question: Question) -> Iterator[tuple[str, list[BillingPeriod]]]:
-    """The periods of each customer; one customer's are in memory at a time."""
-    name, periods = "", list[BillingPeriod]()
-    for period in _periods(question).iterator(chunk_size=200):
-        external_id = period.subscription.customer.external_id
-        if periods and external_id != name:
-            yield name, periods
-            periods = []
-        name = external_id
-        periods.append(period)
-    if periods:
-        yield name, periods
+def _by_customer(question: Question) -> Iterator[tuple[str, str, list[BillingPeriod]]]:
+    """The periods of each customer in each currency; one customer's are in memory at a time."""
+
+    def whose(period: BillingPeriod) -> tuple[str, str]:
+        return period.subscription.customer.external_id, period.subscription.plan_version.currency
+
+    for (name, currency), periods in groupby(_periods(question).iterator(chunk_size=200), key=whose):
+        yield name, currency, list(periods)
 
 
-def _result(name: str, periods: list[BillingPeriod], question: Question) -> dict[str, Any]:
+def _result(name: str, currency: str, periods: list[BillingPeriod], question: Question) -> dict[str, Any]:
     before, after, found, problems = Amounts(), Amounts(), [], []
-    currencies = set()
     for period in periods:
         inp = _input(period)
         try:
@@ -137,14 +155,13 @@ def _result(name: str, periods: list[BillingPeriod], question: Question) -> dict
         except RatingError as error:
             problems.append({"period": str(period), "problem": str(error)})
             continue
-        currencies.add(inp.currency)
         with use_money_context():
             before, after = before.plus(difference.before), after.plus(difference.after)
         found.append(_period_json(period, inp, difference))
     return {
         "customer": name,
         "name": periods[0].subscription.customer.name,
-        "currency": " ".join(sorted(currencies)),
+        "currency": currency,
         "before": before.to_json(),
         "after": after.to_json(),
         "periods": found,
@@ -170,6 +187,8 @@ def _input(period: BillingPeriod) -> PeriodInput:
 def _period_json(period: BillingPeriod, inp: PeriodInput, difference: PeriodDifference) -> dict[str, Any]:
     return {
         "period": str(period),
+        "start": str(period.start_date),
+        "end": str(period.end_date),
         "currency": inp.currency,
         "before": difference.before.to_json(),
         "after": difference.after.to_json(),

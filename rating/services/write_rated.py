@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 
 import msgspec
 from django.db import connection
 
+from metering.database import run_text
 from metering.models import Meter
 from pricing.terms import dated_versions, plan_prices_between
 from rating.engine.rated import RatedLine as EngineLine
@@ -17,10 +19,10 @@ from rating.models import BillingPeriod, RatedLine, SeriesSlices, UnbilledCost, 
 from rating.services.shared_terms import SharedTerms
 
 WRITE_BATCH = 2000
-# Of a line's values, those that a new rating can change; period and key are its identity.
-LINE_FIELDS = (
+_COLUMNS = (
+    "price_id",
     "name",
-    "group",
+    '"group"',
     "position",
     "unit",
     "currency",
@@ -31,20 +33,17 @@ LINE_FIELDS = (
     "amount",
     "cost",
     "explanation",
+    "digest",
 )
+# Lines travel as one JSON document: a tenth of the time that parameters for each of their columns take.
+_SAVE_LINES = f"""
+INSERT INTO rating_ratedline (period_id, key, {", ".join(_COLUMNS)})
+SELECT %(period)s, key, {", ".join(_COLUMNS)}
+FROM jsonb_populate_recordset(NULL::rating_ratedline, %(lines)s::jsonb)
+ON CONFLICT (period_id, key) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
+RETURNING key, id
+"""  # noqa: S608
 COPY = "COPY rating_seriesslices (line_id, series_id, days, quantity, gross, discount, adjustment, cost) FROM STDIN"
-
-
-@dataclass(slots=True)
-class _Columns:
-    """The slices of one series in a line, by column."""
-
-    days: list[date] = field(default_factory=list)
-    quantity: list[Decimal] = field(default_factory=list)
-    gross: list[Decimal] = field(default_factory=list)
-    discount: list[Decimal] = field(default_factory=list)
-    adjustment: list[Decimal] = field(default_factory=list)
-    cost: list[Decimal] = field(default_factory=list)
 
 
 def write_rated(*, period: BillingPeriod, rated: RatedPeriod, terms: SharedTerms) -> None:
@@ -72,52 +71,47 @@ def write_rated(*, period: BillingPeriod, rated: RatedPeriod, terms: SharedTerms
 def _write_lines(
     period: BillingPeriod, lines: Sequence[EngineLine], stored: Mapping[str, str], prices: Mapping[str, int]
 ) -> None:
-    changed: list[RatedLine] = []
-    texts: list[list[str]] = []
+    changed: list[dict[str, Any]] = []
+    slices: dict[str, list[str]] = {}
     for position, line in enumerate(lines):
         rows = list(_slice_rows(line.slices))
-        row = _line_row(period, line, position, prices)
-        row.digest = _digest(row, rows)
-        if stored.get(line.key) != row.digest:
-            changed.append(row)
-            texts.append(rows)
+        values = {"price_id": prices.get(line.price_key), **_line_values(line, position)}
+        digest = _digest(values.values(), rows)
+        if stored.get(line.key) != digest:
+            changed.append({"key": line.key, "digest": digest, **values})
+            slices[line.key] = rows
     if not changed:
         return
-    written = RatedLine.objects.bulk_create(
-        changed,
-        update_conflicts=True,
-        unique_fields=["period", "key"],
-        update_fields=["price", "digest", *LINE_FIELDS],
-    )
-    SeriesSlices.objects.filter(line_id__in=[row.pk for row in written if row.key in stored]).delete()
+    document = msgspec.json.encode(changed).decode()
+    ids = dict(run_text(_SAVE_LINES, {"period": period.pk, "lines": document}))
+    replaced = [ids[key] for key in slices if key in stored]
+    if replaced:
+        SeriesSlices.objects.filter(line_id__in=replaced).delete()
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        for row, rows in zip(written, texts, strict=True):
-            copy.write("".join(f"{row.pk}\t{text}\n" for text in rows))
+        for key, rows in slices.items():
+            copy.write("".join([f"{ids[key]}\t{row}\n" for row in rows]))
 
 
-def _line_row(period: BillingPeriod, line: EngineLine, position: int, prices: Mapping[str, int]) -> RatedLine:
-    return RatedLine(
-        period=period,
-        key=line.key,
-        price_id=prices.get(line.price_key),
-        name=line.name,
-        group=dict(line.group),
-        position=position,
-        unit=line.unit,
-        currency=line.explanation["currency"],
-        quantity=line.quantity,
-        list_amount=line.list_amount,
-        discount_amount=line.discount_amount,
-        adjustment_amount=line.adjustment_amount,
-        amount=line.amount,
-        cost=line.cost,
-        explanation=line.explanation,
-    )
+def _line_values(line: EngineLine, position: int) -> dict[str, Any]:
+    """What a new rating can change of a line; period and key are its identity. The digest is over these, in order."""
+    return {
+        "name": line.name,
+        "group": dict(line.group),
+        "position": position,
+        "unit": line.unit,
+        "currency": line.explanation["currency"],
+        "quantity": line.quantity,
+        "list_amount": line.list_amount,
+        "discount_amount": line.discount_amount,
+        "adjustment_amount": line.adjustment_amount,
+        "amount": line.amount,
+        "cost": line.cost,
+        "explanation": line.explanation,
+    }
 
 
-def _digest(row: RatedLine, rows: Iterable[str]) -> str:
-    values = [row.price_id, *(getattr(row, name) for name in LINE_FIELDS)]
-    found = hashlib.sha256(msgspec.json.encode(values, order="sorted"))
+def _digest(values: Iterable[Any], rows: Iterable[str]) -> str:
+    found = hashlib.sha256(msgspec.json.encode(list(values), order="sorted"))
     for text in rows:
         found.update(text.encode())
     return found.hexdigest()
@@ -125,30 +119,27 @@ def _digest(row: RatedLine, rows: Iterable[str]) -> str:
 
 def _slice_rows(slices: Iterable[Slice]) -> Iterator[str]:
     """One row of COPY per series, without the line's id in front. Slices come in order of day."""
-    by_series: dict[int | None, _Columns] = {}
+    by_series: dict[int | None, list[Slice]] = {}
     for part in slices:
-        columns = by_series.get(part.series)
-        if columns is None:
-            columns = by_series[part.series] = _Columns()
-        elif part.day <= columns.days[-1]:
-            raise ValueError(f"series {part.series} has two slices on {part.day}, or not in order of day.")
-        columns.days.append(part.day)
-        columns.quantity.append(part.quantity)
-        columns.gross.append(part.gross)
-        columns.discount.append(part.discount)
-        columns.adjustment.append(part.adjustment)
-        columns.cost.append(part.cost)
-    texts: dict[date, str] = {}
-    for series, columns in by_series.items():
-        for day in columns.days:
-            if day not in texts:
-                texts[day] = day.isoformat()
-        amounts = (columns.quantity, columns.gross, columns.discount, columns.adjustment, columns.cost)
+        by_series.setdefault(part.series, []).append(part)
+    days_as_text: dict[tuple[date, ...], str] = {}
+    for series, parts in by_series.items():
+        days = tuple([part.day for part in parts])
+        if days not in days_as_text:
+            # Most series are used on the same days, so this is worked out once for all of them.
+            days_as_text[days] = "{" + ",".join([day.isoformat() for day in days]) + "}"
+            for day, following in pairwise(days):
+                if following <= day:
+                    raise ValueError(f"series {series} has two slices on {following}, or not in order of day.")
         yield "\t".join(
             (
                 r"\N" if series is None else str(series),
-                "{" + ",".join([texts[day] for day in columns.days]) + "}",
-                *(_array(column) for column in amounts),
+                days_as_text[days],
+                _array([part.quantity for part in parts]),
+                _array([part.gross for part in parts]),
+                _array([part.discount for part in parts]),
+                _array([part.adjustment for part in parts]),
+                _array([part.cost for part in parts]),
             )
         )
 

@@ -169,7 +169,7 @@ class TestPages:
         give(office, "36", effective_on=AUGUST)
         page = words(admin_client.get(reverse("admin:invoicing_invoice_change", args=[draft.pk])))
         assert "Credit Welcome (promotional) with 5.00 USD: 5.00 USD off the 25.00 USD to pay" in page
-        assert "Subtotal and credits 64.00 USD 36.00 USD" in page
+        assert "Subtotal and credits 64.00 USD 0.00 USD 0.00 USD 64.00 USD 36.00 USD" in page
         assert "Total to pay 28.00 USD" in page
         assert "Credit Welcome: 36.00 USD used, 0.00 USD left." in page
         # 64.00 less 36.00, less the cost of 2.80.

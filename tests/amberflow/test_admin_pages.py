@@ -14,7 +14,16 @@ from django.urls import reverse
 from customers.models import ApiKey, Customer
 from invoicing.models import CreditEntry, CreditGrant, Invoice
 from invoicing.services.credits import grant_credits
-from metering.models import ApiRequest, CostModel, Event, IngestionPolicy, ModelAlias, RejectedEvent, UsageImport
+from metering.models import (
+    ApiRequest,
+    CostModel,
+    Event,
+    EventMonth,
+    IngestionPolicy,
+    ModelAlias,
+    RejectedEvent,
+    UsageImport,
+)
 from metering.rejected import open_groups
 from metering.services.correct_events import void_events
 from metering.services.fix_rejected import replay_group
@@ -41,6 +50,7 @@ PAGES = (
     "uncosted_models",
     "rejected_groups",
     "rejected_group",
+    "storage",
     "void_window",
     "backfill",
 )
@@ -87,6 +97,7 @@ def full_office(office):
     void_events(keys=[Event.objects.filter(series__customer=office.poor).get().pk], reason="a test", made_by="boss")
     add_customer_alias(reference="northern", customer_id=office.north.pk, made_by="boss")
     IngestionPolicy.objects.create(pk=1)
+    EventMonth.objects.create(month=date(2026, 1, 1), checked_at=NOW, waits_for="Rates are missing.")
     replay_group(group=open_groups()[0].group, made_by="boss")
     return office
 

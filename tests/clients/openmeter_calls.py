@@ -45,5 +45,11 @@ with Client(endpoint=URL, token=KEY) as client:
     step("as plain JSON", lambda: client.events.ingest_events_json(event(4)))
     step("unknown customer", lambda: client.events.ingest_event(event(5, subject="nobody")))
     step("bad event", lambda: client.events.ingest_events([event(6), event(7, specversion="0.3")]))
+with Client(endpoint=os.environ["READ_URL"], token=os.environ["READ_KEY"]) as client:
+    asked = {"subject": ["acme"], "group_by": ["model"], "filter_group_by": {"model": "gpt-4o"}}
+    found = client.meters.query_json("tokens", **asked)
+    rows = [[row.value, row.subject, row.group_by, row.window_start.year] for row in found.data]
+    seen = {"step": "read", "status": 200, "slugs": [meter.slug for meter in client.meters.list()], "rows": rows}
+    sys.stdout.write(json.dumps({**seen, "aggregation": client.meters.get("tokens").aggregation}) + "\n")
 with Client(endpoint=URL, token="af_wrong") as client:
     step("wrong key", lambda: client.events.ingest_event(event(8)))

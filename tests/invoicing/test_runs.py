@@ -5,8 +5,10 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from amberflow.lib.errors import DomainError
+from customers.models import Customer
 from invoicing.models import Invoice
 from invoicing.services.runs import finalize_due, rate_and_draft
 from pricing.services.subscriptions import end_subscription
@@ -100,6 +102,22 @@ def test_one_customers_error_is_kept_and_the_others_go_on(two, monkeypatch):
     assert str(rate_and_draft(now=IN_JULY)) == "1 drafted, 1 unchanged"
     period.refresh_from_db()
     assert period.problem == ""
+
+
+def test_periods_that_cannot_be_made_fail_alone(two):
+    Customer.objects.filter(external_id="acme").update(timezone="Nowhere/Land")
+    assert results(rate_and_draft(now=IN_JULY)) == [
+        ("acme", "periods", "FAILED"),
+        ("beta", "2026-07-01 to 2026-08-01", "drafted"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_rating_commits_without_waiting_for_the_disk(two):
+    rate_and_draft(now=IN_JULY)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
 
 
 def test_due_drafts_are_finalized_in_order_and_once(two):

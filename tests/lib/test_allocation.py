@@ -1,4 +1,6 @@
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 
 import pytest
 from hypothesis import given
@@ -79,3 +81,26 @@ def test_what_cannot_be_split_is_refused():
         split(D("0.001"), [D(1), D(1)], 2)
     with pytest.raises(ValueError, match=r"^a key occurs twice among the weights; add up its weights first\.$"):
         allocate(D(1), [("a", D(1)), ("a", D(2))])
+
+
+fine_weights = st.lists(st.decimals(-(10**9), 10**9, places=30) | st.integers(0, 10**9).map(D), min_size=2, max_size=12)
+
+
+@given(totals.filter(bool), fine_weights)
+def test_shares_are_those_of_exact_fractions(total, weights):
+    """Worked out once more with fractions, which round nothing: floors first, then the largest remainders."""
+    exact = [Fraction(weight) for weight in weights]
+    if 2 * abs(sum(exact)) < sum(map(abs, exact)):
+        exact = [abs(weight) for weight in exact]
+    if sum(exact) < 0:
+        exact = [-weight for weight in exact]
+    if not any(exact):
+        exact = [Fraction(1)] * len(exact)
+    units = abs(int(total * 10**12))
+    parts = [units * weight / sum(exact) for weight in exact]
+    shares = [floor(part) for part in parts]
+    largest = sorted(range(len(parts)), key=lambda n: (shares[n] - parts[n], n))
+    for position in largest[: units - sum(shares)]:
+        shares[position] += 1
+    sign = 1 if total > 0 else -1
+    assert split(total, weights) == [sign * D(share).scaleb(-12) for share in shares]

@@ -197,6 +197,10 @@ def test_periods_between_stops_before_until():
             {"timezone": "Mars/Base"},
             "timezone 'Mars/Base' is not an IANA time zone; use a name like Europe/Paris or UTC.",
         ),
+        *(
+            ({"timezone": name}, f"timezone '{name}' is not an IANA time zone; use a name like Europe/Paris or UTC.")
+            for name in ("localtime", "posixrules", "right/UTC", "posix/Europe/Paris", "Factory")
+        ),
         ({"timezone": ""}, "timezone '' is not an IANA time zone; use a name like Europe/Paris or UTC."),
     ],
 )

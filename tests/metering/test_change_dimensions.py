@@ -21,9 +21,11 @@ from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.identity import event_identity
 from metering.ingest.prepare import later_dimensions
 from metering.ingest.resolve import forget
-from metering.models import CorrectionRun, DimensionChange, Event, EventType, Series, UsageDay
+from metering.models import CorrectionRun, DimensionChange, Event, EventMonth, EventType, Series, UsageDay
 from metering.properties_seen import properties_seen
 from metering.queries import is_unsettled, keys_of, uncosted_models, usage_rows
+from metering.retention.holds import unfinished_work
+from metering.retention.kept import forget_kept
 from metering.services import change_dimensions as service
 from metering.services.backfill_usage import void_window
 from metering.services.change_dimensions import change_dimensions, count_dimensions, open_usage
@@ -324,6 +326,27 @@ def test_an_event_whose_properties_are_no_longer_kept_stays_where_it_is(acme, ca
     assert (made.read, made.moved, made.without_payload) == (2, 1, 1)
     assert sum(events for events, _ in by_dims(acme).values()) == 2
     assert recount_usage() == []
+
+
+@pytest.mark.django_db
+def test_history_begins_where_single_events_are_kept(acme, call):
+    """February is gone: 1 March, which began in it in the east, can't be counted anew."""
+    first = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    send(event(1, first, team="red"), event(3, first + timedelta(days=1), team="red"))
+    EventMonth.objects.create(
+        month=date(2026, 2, 1), state=EventMonth.State.DROPPED, checked_at=first, dropped_at=first
+    )
+    forget_kept()
+    assert open_usage(event_type_id=call.pk, first_days={}) == (1, 1)
+    made = change(call, "model", "team", first_days={acme.pk: date(2026, 2, 1)})
+    assert unfinished_work(MARCH) == [
+        "Usage is being counted by changed dimensions: wait until that is finished.",
+        "Usage of the month is still to be merged: see that the task “Merge usage” runs.",
+    ]
+    assert count_dimensions(change_id=made.pk) == 1
+    assert by_dims(acme) == {dims(model="m1"): (1, 1), dims(model="m1", team="red"): (1, 3)}
+    merge_usage()
+    assert unfinished_work(MARCH) == []
 
 
 @pytest.mark.django_db

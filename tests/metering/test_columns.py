@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metering.costbook.calculate import Rate, in_force_at, price_lists
 from metering.ingest import write
 from metering.ingest.canonical import CanonicalEvent, EventError
-from metering.ingest.dialects import native
+from metering.ingest.dialects import native, openmeter
 from metering.ingest.tokens import read_pool_columns, read_pools
 from metering.measures import POOLS
 from metering.models import Event, EventBatch, EventIdentity, RejectedEvent, UnclaimedEvents, UsageDelta
@@ -247,3 +247,49 @@ def test_digits_after_the_microseconds_are_cut_off(time, microsecond):
     body = json.dumps([{"id": "1", "customer": "c", "type": "t", "time": f"2026-03-10T12:00:{time}"}]).encode()
     (found,) = native.decode(body).events
     assert found.occurred_at == NOON.replace(microsecond=microsecond)
+
+
+plain_or_not = st.one_of(
+    st.sampled_from(["a", "", "1.0", None, 5, True, "2026-03-10T12:00:00Z", "2026-03-10T12:00:00.1234567+05:30", "\0"]),
+    st.just({"prompt": "secret", "n": 1}),
+    st.just({"model": "m", "nested": {"prompt": "secret", "list": [1]}}),
+    st.just({"response_id": "r", "Messages": "said", "text": "{"}),
+)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"specversion": st.sampled_from(["1.0", "1.0", "1.0", "0.3", None])},
+            optional=dict.fromkeys(("id", "source", "type", "subject", "time", "data", "extension"), plain_or_not),
+        ),
+        max_size=3,
+    )
+)
+def test_the_short_way_of_cloud_events_reads_like_the_long_one(items):
+    whole = {"specversion": "1.0", "id": "1", "source": "litellm-proxy", "type": "t", "subject": "s"}
+    for body in (items, [{**whole, **item} for item in items], *items[:1], {**whole, "data": {"a": items}}):
+        text = json.dumps(body).encode()
+        short = openmeter._decode_plain(text)
+        long = native.decode_each(body if isinstance(body, list) else [body], openmeter._event, openmeter._native_form)
+        if short is not None:
+            assert (short, []) == (long.events, long.rejections)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"id": st.sampled_from(["1", "2", 3, ""])},
+            optional=dict.fromkeys(("customer", "source", "type", "time", "properties", "call_id"), plain_or_not),
+        ),
+        max_size=3,
+    )
+)
+def test_the_short_way_of_native_events_reads_like_the_long_one(items):
+    whole = {"id": "1", "customer": "c", "type": "t"}
+    complete = [{**whole, **item} for item in items]
+    for body in (items, complete, {"events": complete}, {"events": complete, "more": {}}):
+        short = native._decode_plain(json.dumps(body).encode())
+        long = native.decode_items(body if isinstance(body, list) else body["events"])
+        if short is not None:
+            assert (short, []) == (long.events, long.rejections)

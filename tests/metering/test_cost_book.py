@@ -25,9 +25,10 @@ from metering.costbook.book import CostMatch, current_book
 from metering.costbook.calculate import Rate, in_force_at, price_lists
 from metering.costbook.import_genai import import_cost_book
 from metering.costbook.match import find_in_catalogue
+from metering.ingest.tokens import read_pools
 from metering.measures import INPUT_POOLS, OUTPUT_POOLS, POOLS
 from metering.models import CostModel, CostRate
-from tests.metering.token_payloads import PAYLOADS
+from tests.metering.token_payloads import PAYLOADS, modalities
 
 KNOWN_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 CATALOGUE = [(provider, model) for provider in providers for model in provider.models]
@@ -94,8 +95,9 @@ def rates_of(rows):
 def test_costs_are_those_of_genai_prices_over_its_whole_catalogue():
     """Every model at every time at which its prices change, equal to the last digit.
 
-    What the package prices and no pool stands for (searches, pages, seconds, generated images, audio from a cache) is
-    stated to it as zero. It computes in the caller's decimal context, of which the usual one rounds the largest calls.
+    What the package prices and is no token (pages, seconds), or only the counts of a single call say (searches,
+    generated images, audio from a cache: below), is stated to it as zero. It computes in the caller's decimal
+    context, of which the usual one rounds the largest calls.
     """
     dice = random.Random(20260310)
     compared = unknown = 0
@@ -155,7 +157,7 @@ READ_OTHERWISE = {"Gemini: thoughts among the candidates, as the total tells", "
 def test_payloads_cost_what_genai_prices_says_they_do():
     at = datetime(2026, 3, 1, tzinfo=UTC)
     compared = 0
-    for name, (payload, pools) in PAYLOADS.items():
+    for name, (payload, _) in PAYLOADS.items():
         flavor = next((flavor for start, flavor in FLAVORS.items() if name.startswith(start)), None)
         if flavor is None or name in READ_OTHERWISE or not ({"usage", "usageMetadata"} & payload.keys()):
             continue
@@ -164,12 +166,89 @@ def test_payloads_cost_what_genai_prices_says_they_do():
         model = provider.find_model(model_name, all_providers=list(providers))
         with_model = {**payload, "model": model_name, "modelVersion": model_name}
         _, usage = provider.extract_usage(with_model, api_flavor=api_flavor)
-        usage.web_searches = 0
         expected = model.calc_price(usage, provider, genai_request_timestamp=at).total_price
         lists = price_lists(rates_of(import_genai._rows(model.prices)))
-        assert sum(in_force_at(lists, at).cost_parts(pools).values()) == expected, name
+        assert sum(in_force_at(lists, at).cost_parts(read_pools(payload)).values()) == expected, name
         compared += 1
     assert compared >= 20
+
+
+def google(*details, **counts):
+    return {"usageMetadata": {**counts, **dict(details)}}
+
+
+CHARGED_OTHERWISE = {
+    "searches of Anthropic": (
+        "anthropic", "default", "claude-sonnet-4-5",
+        {"usage": {"input_tokens": 500, "cache_read_input_tokens": 100, "output_tokens": 40,
+                   "server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 1}}},
+        # 500 × 3 + 100 × 0.30 + 40 × 15 per million, and 3 searches at 10 per thousand.
+        "0.03213",
+    ),
+    "an image of Gemini beside text": (
+        "google", "default", "gemini-2.5-flash-image",
+        google(("candidatesTokensDetails", modalities("tokenCount", IMAGE=1290, TEXT=10)),
+               promptTokenCount=8, candidatesTokenCount=1300, totalTokenCount=1308),
+        # 8 × 0.30 + 10 × 2.50 + 1290 × 30 per million.
+        "0.0387274",
+    ),
+    "audio from Gemini's cache": (
+        "google", "default", "gemini-2.5-flash",
+        google(("promptTokensDetails", modalities("tokenCount", TEXT=50, AUDIO=100)),
+               ("cacheTokensDetails", modalities("tokenCount", AUDIO=60)),
+               promptTokenCount=150, cachedContentTokenCount=60, candidatesTokenCount=4, totalTokenCount=154),
+        # 50 × 0.30 + 40 × 1 + 60 × 0.10 + 4 × 2.50 per million.
+        "0.000071",
+    ),
+    "video": (
+        "google", "default", "gemini-embedding-2",
+        google(("promptTokensDetails", modalities("tokenCount", TEXT=5, VIDEO=100)), promptTokenCount=105),
+        # 5 × 0.20 + 100 × 12 per million.
+        "0.001201",
+    ),
+    "an image of OpenAI from an image": (
+        "openai", "images", "gpt-image-1.5",
+        {"usage": {"input_tokens": 30, "input_tokens_details": {"text_tokens": 10, "image_tokens": 20},
+                   "output_tokens": 272, "output_tokens_details": {"text_tokens": 0, "image_tokens": 272},
+                   "total_tokens": 302}},
+        # 10 × 5 + 20 × 8 + 272 × 32 per million.
+        "0.008914",
+    ),
+    "citations and searches of Perplexity": (
+        "perplexity", "default", "sonar-deep-research",
+        {"usage": {"prompt_tokens": 7, "completion_tokens": 50, "total_tokens": 57, "citation_tokens": 100,
+                   "reasoning_tokens": 30, "num_search_queries": 2}},
+        # 7 × 2 + 50 × 8 + 30 × 3 + 100 × 2 per million, and 2 searches at 5 per thousand.
+        "0.010704",
+    ),
+    "Cursor": (
+        "cursor", "usage-event", "default",
+        {"tokenUsage": {"inputTokens": 10, "outputTokens": 5, "cacheReadTokens": 100, "cacheWriteTokens": 20}},
+        None,
+    ),
+    "xAI's own names": (
+        "x-ai", "default", "grok-3-mini",
+        {"usage": {"prompt_tokens": 20, "cached_prompt_text_tokens": 4, "completion_tokens": 5, "reasoning_tokens": 300,
+                   "total_tokens": 325}},
+        # 16 × 0.30 + 4 × 0.075 + 305 × 0.50 per million.
+        "0.0001576",
+    ),
+}  # fmt: skip
+
+
+@use_money_context()
+@pytest.mark.parametrize(
+    ("provider_id", "flavor", "name", "payload", "amount"), CHARGED_OTHERWISE.values(), ids=CHARGED_OTHERWISE.keys()
+)
+def test_what_has_a_price_of_its_own_costs_what_genai_prices_says(provider_id, flavor, name, payload, amount):
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    provider = next(each for each in providers if each.id == provider_id)
+    model = provider.find_model(name, all_providers=list(providers)) or provider.models[0]
+    _, usage = provider.extract_usage({**payload, "model": name, "modelVersion": name}, api_flavor=flavor)
+    expected = model.calc_price(usage, provider, genai_request_timestamp=at).total_price
+    lists = price_lists(rates_of(import_genai._rows(model.prices)))
+    assert sum(in_force_at(lists, at).cost_parts(read_pools(payload)).values()) == expected
+    assert amount is None or expected == Decimal(amount)
 
 
 clocks = st.sampled_from([time(0), time(0, 30), time(8), time(16, 30), time(23, 59, 59, 999999)])

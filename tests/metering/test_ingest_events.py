@@ -14,11 +14,19 @@ from metering.queries import event_payload, events_of, usage_rows
 from metering.services.cost_rates import add_cost_rate
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
+from metering.services.recost import recost_events
 from metering.services.recount_usage import recount_usage
 from tests.factories import CustomerFactory, EventTypeFactory
 
 pytestmark = pytest.mark.django_db
 
+# Anthropic's input leaves out the cache.
+SEARCHED = {
+    "input_tokens": 500,
+    "cache_read_input_tokens": 100,
+    "output_tokens": 40,
+    "server_tool_use": {"web_search_requests": 3},
+}
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
@@ -335,3 +343,30 @@ def test_new_and_changed_names_are_noticed(acme, llm_call):
     EventTypeFactory(code="late")
 
     assert ingest(event(customer="late", type="late", model="m")).accepted == 1
+
+
+def test_searches_and_failed_calls_have_their_own_cost():
+    """10 per thousand searches beside the tokens; nothing for what failed before a token was counted."""
+    acme_calls = [("searched", {"usage": SEARCHED}), ("failed", {"status": "failure"}), ("silent", {})]
+    CustomerFactory(external_id="acme")
+    EventTypeFactory(code="llm_call")
+    import_cost_book()
+    named = {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+    assert ingest(*(event(name, **named, **properties) for name, properties in acme_calls)).accepted == 3
+    costs = {event_payload(each)["id"]: each.cost for each in Event.objects.all()}
+    # 500 × 3 + 100 × 0.30 + 40 × 15 per million, and 3 searches at 10 per thousand.
+    assert costs == {"searched": Decimal("0.03213"), "failed": Decimal(0), "silent": None}
+    assert Event.objects.filter(request_cost=Decimal("0.03")).count() == 1
+    assert recount_usage() == []
+
+
+def test_searches_are_costed_when_the_rate_comes_later():
+    CustomerFactory(external_id="acme")
+    EventTypeFactory(code="llm_call")
+    named = {"provider": "us", "model": "own"}
+    ingest(event("searched", **named, usage=SEARCHED), event("failed", **named, status="failure"))
+    prices = {"input_mtok": 1, "output_mtok": 1, "web_searches_kcount": 1}
+    add_cost_rate(**named, unit_prices={unit: Decimal(price) for unit, price in prices.items()}, effective_from=None)
+    recost_events()
+    assert sorted(each.cost for each in Event.objects.all()) == [Decimal(0), Decimal("0.00364")]
+    assert recount_usage() == []

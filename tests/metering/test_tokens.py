@@ -116,3 +116,45 @@ def test_whatever_is_sent_no_pool_is_negative_and_no_token_is_invented(propertie
     marks = {mark for shape in SHAPES for mark in shape.marks}
     if isinstance(total, int) and not isinstance(total, bool) and marks.isdisjoint(properties):
         assert sum(pools.values()) == total
+
+
+@pytest.mark.parametrize(
+    ("properties", "is_free"),
+    [
+        ({"status": "failure"}, True),
+        ({"status": "failure", "usage": {}}, True),
+        ({"cache_hit": True, "uncharged_usage": {"prompt_tokens": 5}}, True),
+        ({"error.type": "timeout"}, True),
+        ({"status": "success"}, False),
+        ({}, False),
+        # It failed after the provider had counted.
+        ({"status": "failure", "usage": {"prompt_tokens": 5}}, False),
+    ],
+)
+def test_a_call_that_came_to_nothing_is_free(properties, is_free):
+    assert read_pools(properties).is_free is is_free
+
+
+@pytest.mark.parametrize(
+    ("usage", "details"),
+    [
+        ({"prompt_tokens": 1, "prompt_tokens_details": {"web_search_requests": 2}}, {"web_searches": 2}),
+        (
+            {"completion_tokens": 9, "completion_tokens_details": {"image_tokens": 8}},
+            {"image_output": 8},
+        ),
+        ({"input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": 0}}, {}),
+        ({"input_tokens": 1, "output_tokens": 1, "web_search_requests": "3"}, {"web_searches": 3}),
+        (
+            {
+                "promptTokenCount": 9,
+                "cachedContentTokenCount": 4,
+                "promptTokensDetails": [{"modality": "VIDEO", "tokenCount": 9}],
+                "cacheTokensDetails": [{"modality": "VIDEO", "tokenCount": 4}],
+            },
+            {"video_input": 5},
+        ),
+    ],
+)
+def test_details_are_kept_beside_the_pools(usage, details):
+    assert read_pools({"usage": usage}).details == details

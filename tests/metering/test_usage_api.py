@@ -127,7 +127,7 @@ def test_a_key_without_the_scope_is_refused(client):
 
 
 @pytest.mark.parametrize("path", [USAGE, EVENTS])
-@pytest.mark.parametrize("body", [b"", b"nonsense", b"[" * 50_000, b"5", b'{"a": NaN}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"[" * 50_000, b"5", b'{"a": }', b"\xff"])
 def test_a_body_that_cannot_be_read_is_a_bad_request(send, path, body):
     response = send(path, body)
     assert response.status_code == 400

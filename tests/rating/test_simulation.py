@@ -1,6 +1,8 @@
 """What the small company's customers would have paid. July's invoice of North: 31 + 10 + 4 = 45, cost 1 + 0.40."""
 
 import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -12,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from amberflow.lib.errors import DomainError
 from pricing.documents import add_price
 from pricing.services.plans import create_plan
+from pricing.services.subscriptions import create_subscription
 from rating.models import RatedLine, Simulation
-from rating.services.simulation import answer, run_simulation, start_simulation
+from rating.services.simulation import answer, run_simulation, start_simulation, totals
 from tests.factories import make_api_key
 from tests.office import NOW, Office
 
@@ -85,6 +88,28 @@ def test_in_each_currency_those_for_whom_most_changes_come_first(office):
     ]
 
 
+def test_a_customer_who_pays_in_two_currencies_has_a_result_in_each(office):
+    usd, jpy = (row.subscriptions.get().plan_version_id for row in (office.north, office.kyoto))
+    for version, start, end in ((jpy, date(2026, 7, 1), date(2026, 8, 1)), (usd, date(2026, 8, 1), None)):
+        create_subscription(customer_id=office.stray.pk, plan_version_id=version, starts_on=start, ends_on=end)
+    office.use("stray", datetime(2026, 7, 8, 9, tzinfo=UTC), 2_000_000, 0, feature="chat")
+    office.rate()
+    asked = {"start": "2026-07-01", "end": "2026-09-01", "customers": ["stray"], "discounts": [TENTH]}
+    # July: 2 million at 1500 yen. August: a fee of 31 and 3 million at 10 dollars, as was used before.
+    expected = [("JPY", "3000", "2700"), ("USD", "61", "54.9")]
+    results = answer(request=asked)
+    assert [(one["currency"], one["before"]["amount"], one["after"]["amount"]) for one in results] == expected
+    simulation = start_simulation(request=asked)
+    half = run_simulation(simulation_id=simulation.pk, now=NOW)
+    assert (half.results, half.done, half.total) == (results, 1, 1)
+    Simulation.objects.filter(pk=simulation.pk).update(status="running", results=results[1:], done=1)
+    assert run_simulation(simulation_id=simulation.pk, now=NOW).results == results
+    assert {currency: after.amount - before.amount for currency, (before, after) in totals(results).items()} == {
+        "JPY": -300,
+        "USD": Decimal("-6.1"),
+    }
+
+
 def test_nothing_that_bills_is_written(office):
     before = list(RatedLine.objects.order_by("pk").values())
     with CaptureQueriesContext(
@@ -153,6 +178,7 @@ def test_the_command_prints_a_table(office):
     call_command("simulate", "2026-07-01", "2026-08-01", "--discount", json.dumps(TENTH), "--lines", stdout=out)
     assert "north" in out.getvalue()
     assert "-4.5" in out.getvalue()
+    assert out.getvalue().splitlines()[-1].split() == ["ALL", "TOGETHER", "45", "40.5", "-4.5", "39.10", "USD"]
     with pytest.raises(CommandError, match=r"write it like pro:2"):
         call_command("simulate", "2026-07-01", "2026-08-01", "--plan-version", "usd", stdout=out)
 
@@ -162,11 +188,16 @@ def test_the_back_office_starts_one_and_shows_its_answer(office, admin_client):
     assert b"Simulate" in admin_client.get(url).content
     wrong = admin_client.post(url, {"start": "2026-07-01", "end": "2026-08-01"})
     assert b"Nothing is to be changed" in wrong.content
-    asked = {"start": "2026-07-01", "end": "2026-08-01", "discount": json.dumps(TENTH), "name": "Ten percent"}
+    discount = {**TENTH, "meters": ["input_tokens"], "filter": {"feature": ["chat"]}}
+    asked = {"start": "2026-07-01", "end": "2026-08-01", "discount": json.dumps(discount), "name": "Ten percent"}
     answered = admin_client.post(url, asked)
     simulation = Simulation.objects.get()
     assert answered.status_code == 302
     run_simulation(simulation_id=simulation.pk, now=NOW)
     page = admin_client.get(answered.url).content.decode()
     assert "Ten percent" in page
-    assert "40.50" in page
+    # 10 of North's 45 dollars are input tokens: 1 dollar less, 2.2 %; margin 43.60 before and 42.60 after.
+    assert "Jul 2026" in page
+    assert "10 % of input_tokens, feature chat" in page
+    for figure in ("45.00 USD", "44.00 USD", "-1.00 USD", "-2.2 %", "43.60 USD", "42.60 USD"):
+        assert figure in page

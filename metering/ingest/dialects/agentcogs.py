@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from amberflow.api import Problem
 from metering.ingest.canonical import (
     ID_LENGTH,
@@ -24,7 +22,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import NATIVE_FIELDS, read_redacted, read_utc
+from metering.ingest.items import NATIVE_FIELDS, has_member, read_redacted, read_utc
 from metering.ingest.redact import redact
 from metering.ingest.results import IngestResult
 
@@ -33,15 +31,12 @@ EVENT_TYPE = "llm_call"
 _READ = frozenset({"run_id", "customer_id", "ts", "models", "error", "total_usd"})
 
 
-class _Shape(msgspec.Struct):
-    run_id: msgspec.Raw
-
-
 class AgentCogsDialect(Dialect):
     """AgentCOGS's `POST /v1/ingest`."""
 
     name = "agentcogs"
     label = "AgentCOGS"
+    corrects = True
     routes = ("v1/ingest",)
     precedence = 200
     # A run may come without its time.
@@ -49,11 +44,7 @@ class AgentCogsDialect(Dialect):
     schema = {"exclude": True}
 
     def recognises(self, request: UsageRequest) -> bool:
-        try:
-            msgspec.json.decode(request.body, type=_Shape)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return False
-        return True
+        return has_member(request.body, "run_id")
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         try:

@@ -5,7 +5,6 @@ An event without `event_id` gets a random one, as it does there: its repeat is a
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from amberflow.api import Problem
 from metering.ingest.canonical import (
@@ -18,7 +17,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_utc
+from metering.ingest.items import as_native, first_of, made_up_id, read_array, read_redacted, read_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -44,6 +43,7 @@ class FlexpriceDialect(Dialect):
 
     name = "flexprice"
     label = "Flexprice"
+    corrects = True
     routes = ("v1/events", "v1/events/bulk")
     # Its clients may leave the time out.
     strict = True
@@ -86,7 +86,7 @@ def _event(item: Mapping[str, Any]) -> CanonicalEvent:
     source = read_optional_text(item, "source")
     return CanonicalEvent(
         source=FlexpriceDialect.name,
-        event_id=read_optional_text(item, "event_id") or f"event_{uuid4().hex}",
+        event_id=read_optional_text(item, "event_id") or made_up_id(),
         customer=read_text(item, first_of(item, "external_customer_id", "customer_id")),
         type=read_text(item, "event_name", max_length=TYPE_LENGTH),
         occurred_at=None if item.get("timestamp") == "" else read_utc(item.get("timestamp"), "timestamp"),

@@ -6,7 +6,6 @@ Each record is an event of the type that `unitType` names, with its `amount`.
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
-from uuid import uuid4
 
 from amberflow.api import Problem
 from metering.ingest.canonical import (
@@ -24,7 +23,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, read_required_utc
+from metering.ingest.items import as_native, made_up_id, read_required_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {"id": "id", "subscriptionId": "customer", "unitType": "type", "recordDate": "time"}
@@ -39,6 +38,7 @@ class KillBillDialect(Dialect):
 
     name = "killbill"
     label = "Kill Bill"
+    corrects = True
     routes = ("1.0/kb/usages",)
     strict = True
     all_or_nothing = True
@@ -47,15 +47,15 @@ class KillBillDialect(Dialect):
     def decode(self, request: UsageRequest) -> DecodedBatch:
         try:
             usage = require_object(decode_json(request.body))
-            tracking = read_optional_text(usage, "trackingId") or uuid4().hex
+            tracking = read_optional_text(usage, "trackingId")
             subscription = read_text(usage, "subscriptionId")
         except EventError as error:
             raise BodyError(error.message, code=error.code, field=error.field) from None
         items = [
-            {**record, "id": f"{tracking}:{index}", "subscriptionId": subscription}
+            {**record, "id": f"{tracking}:{index}" if tracking else None, "subscriptionId": subscription}
             for index, record in enumerate(_records(usage))
         ]
-        return native.decode_each(items, _event, as_native(self.name, NAMES))
+        return native.decode_each(items, _event, as_native(self.name, NAMES, instant=_instant))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -102,19 +102,19 @@ def _event(item: Mapping[str, Any]) -> CanonicalEvent:
         raise EventError("missing_amount", "amount", "amount is missing: each record needs it.")
     return CanonicalEvent(
         source=KillBillDialect.name,
-        event_id=check_text(item["id"], "trackingId", max_length=ID_LENGTH),
+        event_id=check_text(item["id"] or made_up_id(), "trackingId", max_length=ID_LENGTH),
         customer=read_text(item, "subscriptionId"),
         type=read_text(item, "unitType", max_length=TYPE_LENGTH),
-        occurred_at=_instant(item),
+        occurred_at=_instant(item.get("recordDate"), "recordDate"),
         properties={"amount": item["amount"]},
     )
 
 
-def _instant(item: Mapping[str, Any]) -> datetime:
-    value = item.get("recordDate")
+def _instant(value: Any, name: str) -> datetime:
+    """A date, or an instant. Raises EventError."""
     if isinstance(value, str) and len(value) == len("2026-01-31"):
         try:
             return datetime.combine(date.fromisoformat(value), HOUR_OF_DATES)
         except ValueError:
             pass
-    return read_required_utc(item, "recordDate")
+    return read_required_utc(value, name)

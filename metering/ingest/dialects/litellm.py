@@ -4,9 +4,10 @@ Prompts, answers and everything else that isn't named here are never looked at. 
 answered, so that what can't be counted is kept as a rejected event.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,10 +15,12 @@ import msgspec
 from metering.ingest.bodies import read_items
 from metering.ingest.canonical import (
     TYPE_LENGTH,
+    BodyError,
     CanonicalEvent,
     DecodedBatch,
     EventError,
     check_text,
+    decode_json,
     read_call_id,
     read_epoch,
     read_text,
@@ -51,6 +54,7 @@ _KEPT = {
     "trace_id": "trace_id",
     "session_id": "session_id",
     "litellm_call_id": "litellm_call_id",
+    "service_tier": "cost_breakdown.service_tier",
     "reported_cost": "response_cost",
     "saved_cost": "saved_cache_cost",
     "end_user": "end_user",
@@ -60,6 +64,7 @@ _KEPT = {
     "key_alias": "metadata.user_api_key_alias",
     "organization": "metadata.user_api_key_org_id",
 }
+_PLAIN = (str, int, Decimal)
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 # Of an application's own metadata this much is kept.
 MAX_TEXT = 200
@@ -99,7 +104,7 @@ class LiteLLMDialect(Dialect):
             try:
                 heads = [_head.decode(first_line)]
             except (msgspec.MsgspecError, RecursionError, ValueError):
-                return False
+                heads = _loose_heads(body)
         return bool(heads) and bool(heads[0].call_type) and heads[0].startTime is not None
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
@@ -113,6 +118,15 @@ class LiteLLMDialect(Dialect):
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
         return json_answer({})
+
+
+def _loose_heads(body: bytes) -> list[_Head]:
+    """The same where a cost may be NaN."""
+    try:
+        document = decode_json(body)
+        return msgspec.convert(document if isinstance(document, list) else [document], list[_Head])
+    except (BodyError, msgspec.MsgspecError):
+        return []
 
 
 def _event(item: Mapping[str, Any], asked: str, event_type: str) -> CanonicalEvent:
@@ -130,7 +144,7 @@ def _event(item: Mapping[str, Any], asked: str, event_type: str) -> CanonicalEve
 
 
 def _customer(item: Mapping[str, Any], asked: str) -> str:
-    places = list(_places(asked))
+    places = _places(asked)
     for place in places:
         value = _at(item, place)
         if value not in (None, ""):
@@ -142,23 +156,26 @@ def _customer(item: Mapping[str, Any], asked: str) -> str:
     )
 
 
-def _places(asked: str) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _places(asked: str) -> tuple[str, ...]:
     if not asked:
-        for word in DEFAULT_CUSTOMER:
-            yield from CUSTOMERS[word]
-    elif asked in CUSTOMERS:
-        yield from CUSTOMERS[asked]
-    else:
-        yield f"metadata.{asked}"
-        yield from (f"metadata.{custom}.{asked}" for custom in CUSTOM_METADATA)
+        return tuple(place for word in DEFAULT_CUSTOMER for place in CUSTOMERS[word])
+    if asked in CUSTOMERS:
+        return CUSTOMERS[asked]
+    return (f"metadata.{asked}", *(f"metadata.{custom}.{asked}" for custom in CUSTOM_METADATA))
 
 
 def _at(item: Any, place: str) -> Any:
-    for name in place.split("."):
+    for name in _names_in(place):
         if not isinstance(item, dict):
             return None
         item = item.get(name)
     return item
+
+
+@lru_cache(maxsize=1024)
+def _names_in(place: str) -> tuple[str, ...]:
+    return tuple(place.split("."))
 
 
 def _time(item: Mapping[str, Any]) -> datetime | None:
@@ -169,9 +186,7 @@ def _time(item: Mapping[str, Any]) -> datetime | None:
 
 def _properties(item: Mapping[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        name: value
-        for name, place in _KEPT.items()
-        if isinstance(value := _at(item, place), str | int | Decimal) and value != ""
+        name: value for name, place in _KEPT.items() if isinstance(value := _at(item, place), _PLAIN) and value != ""
     }
     is_cached = item.get("cache_hit") is True
     if is_cached:

@@ -27,6 +27,7 @@ class LotusDialect(Dialect):
 
     name = "lotus"
     label = "Lotus"
+    corrects = True
     routes = ("api/track/", "api/track")
     # A client that retries may stamp the event anew.
     strict = True

@@ -34,6 +34,7 @@ class MetronomeDialect(Dialect):
 
     name = "metronome"
     label = "Metronome"
+    corrects = True
     routes = ("v1/ingest",)
     precedence = 100
     schema = {"exclude": True}
@@ -45,7 +46,7 @@ class MetronomeDialect(Dialect):
         items = decode_json(request.body)
         if not isinstance(items, list) or len(items) > MAX_EVENTS:
             raise BodyError(f"The body must be an array of at most {MAX_EVENTS} events.")
-        return native.decode_each(items, _event, as_native(self.name, NAMES))
+        return native.decode_each(items, _event, as_native(self.name, NAMES, instant=read_required_utc))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -67,6 +68,6 @@ def _event(item: Mapping[str, Any]) -> CanonicalEvent:
         event_id=read_text(item, "transaction_id"),
         customer=read_text(item, "customer_id"),
         type=read_text(item, "event_type", max_length=TYPE_LENGTH),
-        occurred_at=read_required_utc(item, "timestamp"),
+        occurred_at=read_required_utc(item.get("timestamp"), "timestamp"),
         properties=read_redacted(item, "properties"),
     )

@@ -57,17 +57,17 @@ class NativeDialect(Dialect):
         )
 
 
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
 _Source = Annotated[str, msgspec.Meta(max_length=SOURCE_LENGTH)]
-_Type = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_LENGTH)]
+Type = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_LENGTH)]
 
 
 class _Item(msgspec.Struct, gc=False):
     """An event as nearly all are sent; whatever is otherwise is read without it, and slower."""
 
-    id: _Id
-    customer: _Id
-    type: _Type
+    id: Id
+    customer: Id
+    type: Type
     time: str | None = None
     source: _Source | None = None
     properties: dict[str, Any] | None = None
@@ -89,6 +89,11 @@ def decode(body: bytes) -> DecodedBatch:
     return decode_items(split_batch(decode_json(body), wrapper="events"))
 
 
+def is_flat(body: bytes, *, objects: int, lists: int) -> bool:
+    """Whether a body of which so many objects and lists are known holds no others. Braces in texts may deny it."""
+    return body.count(b"{") == objects and body.count(b"[") == lists
+
+
 def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
     """The events of a batch in which nothing is unusual; None if anything is, and then `decode_items` says what."""
     if NUL_IN_JSON in body:
@@ -97,9 +102,8 @@ def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
         found = _plain_decoder.decode(body)
         items = found.events if isinstance(found, _Wrapper) else found
         stated = [item.properties or {} for item in items]
-        # Nothing is inside of the properties if there are no more braces than these, and no other list.
         braces = len(items) + sum([item.properties is not None for item in items]) + isinstance(found, _Wrapper)
-        is_flat = body.count(b"{") == braces and body.count(b"[") == 1
+        are_flat = is_flat(body, objects=braces, lists=1)
         return [
             CanonicalEvent(
                 DEFAULT_SOURCE if item.source is None else item.source,
@@ -110,7 +114,7 @@ def _decode_plain(body: bytes) -> list[CanonicalEvent] | None:
                 properties,
                 read_call_id(item.call_id or properties.get(RESPONSE_ID)),
             )
-            for item, properties in zip(items, redact_all(stated, are_flat=is_flat), strict=True)
+            for item, properties in zip(items, redact_all(stated, are_flat=are_flat), strict=True)
         ]
     except (msgspec.MsgspecError, EventError, ValueError, RecursionError):
         return None

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from amberflow.api import Problem
 from metering.ingest.canonical import TYPE_LENGTH, CanonicalEvent, DecodedBatch, read_text
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_required_utc
+from metering.ingest.items import as_native, first_of, has_member, read_array, read_redacted, read_required_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -35,31 +33,26 @@ _TYPES = {
 _OTHER = ("500-internal-server-error", "Internal server error")
 
 
-class _Shape(msgspec.Struct):
-    events: msgspec.Raw
-
-
 class OrbDialect(Dialect):
     """Orb's `POST /v1/ingest`."""
 
     name = "orb"
     label = "Orb"
+    corrects = True
     routes = ("v1/ingest",)
     precedence = 300
     schema = {"exclude": True}
 
     def recognises(self, request: UsageRequest) -> bool:
-        try:
-            msgspec.json.decode(request.body, type=_Shape)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return False
-        return True
+        return has_member(request.body, "events")
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         backfill = request.query.get("backfill_id", "")
         extra = {"backfill_id": backfill} if backfill else {}
         return native.decode_each(
-            read_array(request.body, "events"), partial(_event, extra), as_native(self.name, NAMES)
+            read_array(request.body, "events"),
+            partial(_event, extra),
+            as_native(self.name, NAMES, instant=read_required_utc),
         )
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
@@ -97,6 +90,6 @@ def _event(extra: Mapping[str, Any], item: Mapping[str, Any]) -> CanonicalEvent:
         event_id=read_text(item, "idempotency_key"),
         customer=read_text(item, first_of(item, "external_customer_id", "customer_id")),
         type=read_text(item, "event_name", max_length=TYPE_LENGTH),
-        occurred_at=read_required_utc(item, "timestamp"),
+        occurred_at=read_required_utc(item.get("timestamp"), "timestamp"),
         properties={**read_redacted(item, "properties"), **extra},
     )

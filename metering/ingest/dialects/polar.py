@@ -6,7 +6,6 @@ An event without `external_id` gets a random one, as it does there: its repeat i
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from amberflow.api import Problem
 from amberflow.lib.money import NumberError, parse_decimal
@@ -20,7 +19,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, first_of, read_array, read_redacted, read_utc
+from metering.ingest.items import as_native, first_of, made_up_id, read_array, read_redacted, read_utc
 from metering.ingest.results import IngestResult
 
 NAMES = {
@@ -41,13 +40,14 @@ class PolarDialect(Dialect):
 
     name = "polar"
     label = "Polar"
+    corrects = True
     routes = ("v1/events/ingest",)
     # Its clients may leave the time out.
     strict = True
     schema = {"exclude": True}
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
-        return native.decode_each(read_array(request.body, "events"), _event, as_native(self.name, NAMES))
+        return native.decode_each(read_array(request.body, "events"), _event, _native_form)
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -76,17 +76,24 @@ class PolarDialect(Dialect):
 
 
 def _event(item: Mapping[str, Any]) -> CanonicalEvent:
-    metadata = read_redacted(item, "metadata")
-    cost, call = _cost(metadata.pop("_cost", None)), _call(metadata.pop("_llm", None))
-    links = {name: item[name] for name in _LINKS if item.get(name) is not None}
     return CanonicalEvent(
         source=PolarDialect.name,
-        event_id=read_optional_text(item, "external_id") or uuid4().hex,
+        event_id=read_optional_text(item, "external_id") or made_up_id(),
         customer=read_text(item, first_of(item, "external_customer_id", "customer_id")),
         type=read_text(item, "name", max_length=TYPE_LENGTH),
         occurred_at=read_utc(item.get("timestamp"), "timestamp"),
-        properties={**links, **metadata, **cost, **call},
+        properties=_properties(item),
     )
+
+
+def _properties(item: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = read_redacted(item, "metadata")
+    cost, call = _cost(metadata.pop("_cost", None)), _call(metadata.pop("_llm", None))
+    links = {name: item[name] for name in _LINKS if item.get(name) is not None}
+    return {**links, **metadata, **cost, **call}
+
+
+_native_form = as_native(PolarDialect.name, NAMES, properties=_properties)
 
 
 def _cost(cost: Any) -> dict[str, Any]:

@@ -5,20 +5,21 @@ customer is one of Stripe's ids or, as everywhere, an external id.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
 from amberflow.api import Problem
 from metering.ingest.canonical import (
+    ID_LENGTH,
     TYPE_LENGTH,
     BodyError,
     CanonicalEvent,
     DecodedBatch,
     EventError,
+    check_text,
     decode_json,
     read_epoch,
     read_optional_text,
@@ -27,7 +28,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native
-from metering.ingest.items import as_native, read_array, read_utc
+from metering.ingest.items import as_native, made_up_id, read_array, read_utc
 from metering.ingest.redact import redact
 from metering.ingest.results import IngestResult
 
@@ -50,6 +51,7 @@ class StripeDialect(Dialect):
 
     name = SOURCE
     label = "Stripe"
+    corrects = True
     routes = ("v1/billing/meter_events", "v2/billing/meter_events")
     # Both the time and the identifier may be left out.
     strict = True
@@ -57,7 +59,7 @@ class StripeDialect(Dialect):
 
     def decode(self, request: UsageRequest) -> DecodedBatch:
         item = decode_json(request.body) if _is_v2(request) else _form(request.body)
-        return native.decode_each([item], partial(_event, request), as_native(SOURCE, NAMES))
+        return native.decode_each([item], partial(_event, request), partial(_native_form, request))
 
     def refused_as_a_whole(self, batch: DecodedBatch) -> Problem | None:
         if not batch.rejections:
@@ -102,7 +104,7 @@ class StripeStreamDialect(Dialect):
             raise BodyError(f"events holds {len(items)} events; at most {MAX_STREAMED} are taken at once.")
         # The key of the request marks a retry of all of them, so it can't be the id of one.
         plain = UsageRequest(request.path)
-        return native.decode_each(items, partial(_event, plain), as_native(SOURCE, NAMES))
+        return native.decode_each(items, partial(_event, plain), partial(_native_form, plain))
 
     def answer(self, request: UsageRequest, batch: DecodedBatch, result: IngestResult) -> Answer:
         return json_answer({})
@@ -130,16 +132,37 @@ def _event(request: UsageRequest, item: Mapping[str, Any]) -> CanonicalEvent:
         raise EventError(error.code, f"payload[{CUSTOMER}]", error.message) from None
     return CanonicalEvent(
         source=SOURCE,
-        event_id=read_optional_text(item, "identifier") or request.headers.get("idempotency-key") or uuid4().hex,
+        event_id=read_optional_text(item, "identifier") or _request_key(request) or made_up_id(),
         customer=customer,
         type=read_text(item, "event_name", max_length=TYPE_LENGTH),
-        occurred_at=(read_utc if _is_v2(request) else read_epoch)(timestamp, "timestamp"),
-        properties=_properties(redact(payload)),
+        occurred_at=_instant(request)(timestamp, "timestamp"),
+        properties=_properties(payload),
     )
 
 
+def _native_form(request: UsageRequest, item: Any) -> Any:
+    payload = item.get("payload") if isinstance(item, dict) else None
+    if isinstance(payload, dict):
+        item = {**item, CUSTOMER: payload.get(CUSTOMER)}
+    names = {**NAMES, CUSTOMER: "customer"}
+    key = request.headers.get("idempotency-key", "")
+    return as_native(SOURCE, names, instant=_instant(request), properties=_of_item, key=key)(item)
+
+
+def _instant(request: UsageRequest) -> Callable[[Any, str], datetime | None]:
+    return read_utc if _is_v2(request) else read_epoch
+
+
+def _of_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return _properties(read_properties(item.get("payload"), "payload"))
+
+
+def _request_key(request: UsageRequest) -> str:
+    return check_text(request.headers.get("idempotency-key", ""), "Idempotency-Key", max_length=ID_LENGTH)
+
+
 def _properties(payload: Mapping[str, Any]) -> dict[str, Any]:
-    properties = {name: value for name, value in payload.items() if name != CUSTOMER}
+    properties = {name: value for name, value in redact(payload).items() if name != CUSTOMER}
     tokens, model = TOKEN_TYPES.get(str(payload.get("token_type"))), payload.get("model")
     if tokens is None or not isinstance(model, str) or "value" not in payload:
         return properties

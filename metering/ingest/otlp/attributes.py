@@ -5,6 +5,7 @@ OpenTelemetry's own (`gen_ai.*`, also as LiteLLM and OpenLLMetry extend them), a
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from metering.ingest.canonical import EventError
@@ -129,6 +130,7 @@ _SPOKEN_WHOLE = frozenset(
 )
 # A longer text is no name by which usage is grouped; more likely somebody said it.
 MAX_TEXT = 256
+_NOTHING, _NUMBERS, _ANYTHING = range(3)
 
 
 def first_text(attributes: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -144,12 +146,14 @@ def first_text(attributes: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def has_usage(attributes: Mapping[str, Any]) -> bool:
     """Whether tokens are counted at all."""
-    return any(attributes.get(name) is not None for name in _READ)
+    return any(attributes[name] is not None for name in _READ.intersection(attributes))
 
 
 def read_tokens(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The counts by our names. Raises EventError where two conventions on one span disagree."""
     tokens: dict[str, Any] = {}
+    if _READ.isdisjoint(attributes):
+        return tokens
     for ours, names in TOKENS.items():
         stated = [(name, attributes[name]) for name in names if attributes.get(name) is not None]
         if not stated:
@@ -195,16 +199,26 @@ def read_call(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kept(name: str, value: Any) -> Any:
     """The value if it is a number, a name, or a list of such, that doesn't stand where something was said."""
-    if name.startswith(_MACHINE):
+    # No name of an attribute is that long; what is must not stay in memory.
+    holds = _holds(name) if len(name) <= MAX_TEXT else _NUMBERS
+    if holds == _NOTHING:
         return None
+    if isinstance(value, int | Decimal):
+        return value
     if isinstance(value, list):
         parts = [part for each in value if (part := _kept(name, each)) is not None]
         return parts or None
-    if isinstance(value, int | Decimal):
-        return value
-    if not isinstance(value, str) or len(value) > MAX_TEXT or value.lstrip()[:1] in ("{", "["):
-        return None
-    parts = name.split(".")
-    if name in _SPOKEN_WHOLE or parts[0] in ("input", "output") or not _SPOKEN.isdisjoint(parts):
+    if holds == _NUMBERS or not isinstance(value, str) or len(value) > MAX_TEXT or value.lstrip()[:1] in ("{", "["):
         return None
     return value
+
+
+@lru_cache(maxsize=4096)
+def _holds(name: str) -> int:
+    """What is kept under a name. Remembered: spans of one client have the same."""
+    if name.startswith(_MACHINE):
+        return _NOTHING
+    parts = name.split(".")
+    if name in _SPOKEN_WHOLE or parts[0] in ("input", "output") or not _SPOKEN.isdisjoint(parts):
+        return _NUMBERS
+    return _ANYTHING

@@ -66,12 +66,13 @@ def calls_of(spans: Iterable[Span | EventError], *, customer_attributes: Sequenc
     by_key = {(span.trace_id, span.span_id): span for span in read if isinstance(span, Span) and span.span_id}
     calls = [span for span in read if isinstance(span, Span) and _is_call(span)]
     repeated = _repeated(calls, by_key)
+    called = {id(span) for span in calls if (span.trace_id, span.span_id) not in repeated}
     batch = DecodedBatch()
     for span in read:
         index = len(batch.events) + len(batch.rejections)
         if isinstance(span, EventError):
             batch.rejections.append(native.rejection(index, span, {"source": SOURCE}))
-        elif _is_call(span) and (span.trace_id, span.span_id) not in repeated:
+        elif id(span) in called:
             _add(batch, index, span, _customer(span, by_key, customer_attributes))
     return batch
 
@@ -91,7 +92,6 @@ def _add(batch: DecodedBatch, index: int, span: Span, customer: str) -> None:
         "customer": customer,
         "type": first_text(span.attributes, (EVENT_TYPE,)) or DEFAULT_TYPE,
         "call_id": first_text(span.attributes, RESPONSE_ID),
-        "properties": storable(span.attributes),
     }
     try:
         if span.ended_ns < 0 or span.ended_ns.bit_length() > 64:
@@ -100,6 +100,7 @@ def _add(batch: DecodedBatch, index: int, span: Span, customer: str) -> None:
         form["properties"] = read_call(span.attributes)
         batch.events.append(_event(span, form))
     except EventError as error:
+        form.setdefault("properties", storable(span.attributes))
         batch.rejections.append(native.rejection(index, error, form))
 
 

@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -69,8 +70,8 @@ def read_json(body: bytes) -> Iterator[Span | EventError]:
     if not isinstance(document, dict):
         raise BodyError('The body must be a JSON object {"resourceSpans": [...]}.')
     for resource_spans in _list(document, "resourceSpans"):
-        resource = _member(resource_spans, "resource") or {}
         for scope_spans in _list(resource_spans, "scopeSpans"):
+            resource = _member(resource_spans, "resource") or {}
             for span in _list(scope_spans, "spans"):
                 try:
                     yield _json_span(span, resource)
@@ -112,7 +113,11 @@ def _json_pairs(pairs: Any, depth: int) -> Attributes:
 def _json_value(value: Any, depth: int) -> Any:
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return None
-    kind, content = next(((_camel(name), part) for name, part in value.items() if part is not None), ("", None))
+    kind, content = "", None
+    for name, part in value.items():
+        if part is not None:
+            kind, content = _KINDS.get(name, ""), part
+            break
     if kind == "intValue":
         return _whole(content, kind)
     if kind == "stringValue" and isinstance(content, str):
@@ -122,9 +127,9 @@ def _json_value(value: Any, depth: int) -> Any:
     if kind == "doubleValue" and isinstance(content, int | Decimal) and not isinstance(content, bool):
         return content
     if kind == "arrayValue" and isinstance(content, dict):
-        return [_json_value(part, depth + 1) for part in _list(content, "values")]
+        return [_json_value(part, depth + 1) for part in _values(content)]
     if kind == "kvlistValue" and isinstance(content, dict):
-        return _json_pairs(_list(content, "values"), depth + 1)
+        return _json_pairs(_values(content), depth + 1)
     return None
 
 
@@ -154,8 +159,16 @@ def _list(item: Any, name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list) or not isinstance(item, dict):
-        raise BodyError(f"{name} must be an array.")
+        raise BodyError(f"{name} must be an array.", field=name)
     return value
+
+
+def _values(content: Mapping[str, Any]) -> list[Any]:
+    """The values inside of an attribute's value; where there are none the span alone can't be read."""
+    try:
+        return _list(content, "values")
+    except BodyError as error:
+        raise EventError("invalid_attributes", "attributes", str(error)) from None
 
 
 def _json_id(span: Mapping[str, Any], name: str, size: int) -> str:
@@ -194,10 +207,14 @@ def _whole(value: Any, name: str) -> int:
     raise EventError("invalid_number", name, f"{name} {str(value)[:40]!r} is not a whole number.")
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
+@lru_cache
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda letter: f"_{letter.group().lower()}", name)
+
+
+# The kinds of values by both ways of writing them.
+_KINDS = {
+    form: kind
+    for kind in ("intValue", "stringValue", "boolValue", "doubleValue", "arrayValue", "kvlistValue")
+    for form in (kind, _snake(kind))
+}

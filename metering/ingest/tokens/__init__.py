@@ -5,6 +5,6 @@
 """
 
 from metering.ingest.tokens.places import MAX_TOKENS
-from metering.ingest.tokens.read import read_pool_columns, read_pools
+from metering.ingest.tokens.read import Pools, read_pool_columns, read_pools
 
-__all__ = ["MAX_TOKENS", "read_pool_columns", "read_pools"]
+__all__ = ["MAX_TOKENS", "Pools", "read_pool_columns", "read_pools"]

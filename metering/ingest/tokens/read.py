@@ -1,7 +1,6 @@
 """From the counts of a payload to the pools of the call."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 from operator import add, sub
 from typing import Any
@@ -21,43 +20,47 @@ _FLAT = {
         ("", "total_tokens"),
     )
 }
+_DETAILS = ("cached_audio", "cached_image", "video_input", "image_output", "video_output", "citations", "web_searches")
+_FAILED = ("failure", "failed", "error")
+_NO_DETAILS: Mapping[str, int] = {}
 _MEDIA = (("audio_input", "prompt_audio", "cached_audio"), ("image_input", "prompt_image", "cached_image"))
 
 
-def read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
+class Pools(dict[str, int]):
+    """The call's tokens by pool. `details` has what some price lists charge otherwise than the pool that it is in, or
+    beside all pools (metering.costbook.calculate.UNITS_OF_DETAIL). A call is free when it failed, or was answered from
+    a gateway's own cache, before a provider counted anything."""
+
+    # Of nearly every call: on the class, because one is made for each event.
+    details: Mapping[str, int] = _NO_DETAILS
+    is_free = False
+
+
+def read_pools(properties: Mapping[str, Any]) -> Pools:
     """The call's tokens by pool; only pools that the source speaks of, so {} when it counts no tokens.
 
     Counts are looked for among the properties and in the objects inside them that hold counts. Raises EventError when a
     count is no whole number from 0 to 10^12, when two places disagree, or when the parts don't fit into their sum.
     """
-    return {} if NAMES.isdisjoint(properties) else _read_pools(properties)
+    return _no_pools(properties) if NAMES.isdisjoint(properties) else _read_pools(properties)
 
 
 def read_pool_columns(
     names: tuple[str, ...], calls: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, list[int]], Sequence[Mapping[str, int]]]:
-    """The tokens of calls whose properties all have these names: a column for each pool if all speak of the same pools,
-    else what read_pools says of each. The other of the two is empty. Raises EventError for the first of the calls
-    that is refused.
+) -> tuple[dict[str, list[int]], Sequence[Pools]]:
+    """The tokens of calls whose properties all have these names: a column for each pool if all speak of the same pools
+    and there is no more to be said, else what read_pools says of each. The other of the two is empty. Raises EventError
+    for the first of the calls that is refused.
     """
-    stated = _stated(names)
-    flat = _FLAT.get(stated)
+    flat = _FLAT.get(NAMES.intersection(names))
     if flat is not None:
         columns = _flat_columns(flat, calls)
         if columns is not None:
             return columns, ()
-    if not stated:
-        return {}, ()
-    rows = [_read_pools(properties) for properties in calls]
-    if len(set(map(tuple, rows))) > 1:
+    rows = [read_pools(properties) for properties in calls]
+    if len(set(map(tuple, rows))) > 1 or any(row.details or row.is_free for row in rows):
         return {}, rows
     return {pool: [row[pool] for row in rows] for pool in rows[0]}, ()
-
-
-@lru_cache(maxsize=4096)
-def _stated(names: tuple[str, ...]) -> frozenset[str]:
-    """Those of the names that have to do with tokens. Remembered: events of one client have the same."""
-    return NAMES.intersection(names)
 
 
 def _flat_columns(names: tuple[str, str, str, str], calls: Sequence[Mapping[str, Any]]) -> dict[str, list[int]] | None:
@@ -76,10 +79,10 @@ def _flat_columns(names: tuple[str, str, str, str], calls: Sequence[Mapping[str,
     return {pool: counts for pool, counts in pools.items() if counts}
 
 
-def _read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
+def _read_pools(properties: Mapping[str, Any]) -> Pools:
     stated = read_counts(properties)
     if not stated:
-        return {}
+        return _no_pools(properties)
     first, *others = stated
     merged, places = _whole(first), first.places
     for counts in others:
@@ -88,7 +91,22 @@ def _read_pools(properties: Mapping[str, Any]) -> dict[str, int]:
             if merged.setdefault(count, number) != number:
                 raise disagreement(places.get(count, count), merged[count], place, number)
             places.setdefault(count, place)
-    return _pools(merged, places)
+    pools = Pools(_pools(merged, places))
+    details = {name: merged[name] for name in _DETAILS if merged.get(name)}
+    if details:
+        if "cached_video" in merged and "video_input" in details:
+            details["video_input"] = max(0, details["video_input"] - merged["cached_video"])
+        pools.details = details
+    return pools
+
+
+def _no_pools(properties: Mapping[str, Any]) -> Pools:
+    """Of a call without any count of tokens: free if it says that there was nothing to count."""
+    pools = Pools()
+    failed = properties.get("status") in _FAILED or "error.type" in properties
+    if failed or properties.get("cache_hit") is True:
+        pools.is_free = True
+    return pools
 
 
 def _whole(counts: Counts) -> dict[str, int]:

@@ -8,6 +8,8 @@ A *count* is a pool (metering.measures) or one of these, from which pools are wo
 | cache_write | written to a cache, for whatever time; providers charge what has no time as the short one |
 | prompt_audio, prompt_image | of the prompt, whether from a cache or not |
 | cached_audio, cached_image | the part of cache_read that is audio or images |
+| image_output, video_output, video_input, cached_video | the parts of the sums that are images or video |
+| citations, web_searches | what is charged beside tokens |
 | tool_prompt, compaction_… | what a call took beside its sums: a prompt that tools added, a summary made on the way |
 
 A *place* is a path of names with slashes. `details[modality=AUDIO].tokenCount` is the sum over those entries of a list.
@@ -78,6 +80,8 @@ OWN = Shape(
         "input": ("input_tokens",),
         "output": ("output_tokens",),
         "total": ("total_tokens",),
+        "image_output": ("image_output_tokens",),
+        "web_searches": ("web_search_requests",),
     },
 )
 
@@ -87,13 +91,15 @@ OPENAI_CHAT = Shape(
     "OpenAI chat completions and embeddings",
     {
         "input": ("prompt_tokens",),
-        "cache_read": ("prompt_tokens_details/cached_tokens",),
+        # The second is xAI's own.
+        "cache_read": ("prompt_tokens_details/cached_tokens", "cached_prompt_text_tokens"),
         "cache_write": ("prompt_tokens_details/cache_write_tokens",),
         "prompt_audio": ("prompt_tokens_details/audio_tokens",),
         "prompt_image": ("prompt_tokens_details/image_tokens",),
         "output": ("completion_tokens",),
         "reasoning": ("completion_tokens_details/reasoning_tokens",),
         "audio_output": ("completion_tokens_details/audio_tokens",),
+        "image_output": ("completion_tokens_details/image_tokens",),
         "total": ("total_tokens",),
     },
     readings=(Reading(), Reading(beside_output=("reasoning",))),
@@ -103,13 +109,16 @@ OPENAI_RESPONSES = Shape(
     "OpenAI responses, images, transcriptions",
     {
         "input": ("input_tokens",),
-        "cache_read": ("input_tokens_details/cached_tokens",),
+        # The second is Perplexity's.
+        "cache_read": ("input_tokens_details/cached_tokens", "input_tokens_details/cache_read_input_tokens"),
         "cache_write": ("input_tokens_details/cache_write_tokens",),
         "prompt_audio": ("input_tokens_details/audio_tokens",),
         "prompt_image": ("input_tokens_details/image_tokens",),
         "output": ("output_tokens",),
         "reasoning": ("output_tokens_details/reasoning_tokens",),
         "audio_output": ("output_tokens_details/audio_tokens",),
+        "image_output": ("output_tokens_details/image_tokens",),
+        "web_searches": ("tool_calls_details/search_web/invocation",),
         "total": ("total_tokens",),
     },
 )
@@ -142,6 +151,7 @@ LITELLM = Shape(
         ),
         "cache_write_5m": ("prompt_tokens_details/cache_creation_token_details/ephemeral_5m_input_tokens",),
         "cache_write_1h": ("prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens",),
+        "web_searches": ("prompt_tokens_details/web_search_requests",),
     },
 )
 
@@ -157,6 +167,7 @@ ANTHROPIC = Shape(
         "cache_write_1h": ("cache_creation/ephemeral_1h_input_tokens",),
         "output": ("output_tokens",),
         "reasoning": ("output_tokens_details/thinking_tokens",),
+        "web_searches": ("server_tool_use/web_search_requests",),
         "compaction_input": ("iterations[type=compaction].input_tokens",),
         "compaction_cache_read": ("iterations[type=compaction].cache_read_input_tokens",),
         "compaction_cache_write": ("iterations[type=compaction].cache_creation_input_tokens",),
@@ -184,9 +195,13 @@ GEMINI = Shape(
         "prompt_image": _media("promptTokensDetails", "IMAGE"),
         "cached_audio": _media("cacheTokensDetails", "AUDIO"),
         "cached_image": _media("cacheTokensDetails", "IMAGE"),
+        "video_input": _media("promptTokensDetails", "VIDEO"),
+        "cached_video": _media("cacheTokensDetails", "VIDEO"),
         "output": ("candidatesTokenCount", "candidates_token_count", "responseTokenCount", "response_token_count"),
         "reasoning": ("thoughtsTokenCount", "thoughts_token_count"),
         "audio_output": (*_media("candidatesTokensDetails", "AUDIO"), *_media("responseTokensDetails", "AUDIO")),
+        "image_output": (*_media("candidatesTokensDetails", "IMAGE"), *_media("responseTokensDetails", "IMAGE")),
+        "video_output": (*_media("candidatesTokensDetails", "VIDEO"), *_media("responseTokensDetails", "VIDEO")),
         "total": ("totalTokenCount", "total_token_count"),
     },
     readings=(Reading(beside_output=("reasoning",)), Reading()),
@@ -216,6 +231,13 @@ BEDROCK = Shape(
     marks=("cacheReadInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokens", "cacheWriteInputTokenCount"),
 )
 
+CURSOR = Shape(
+    "Cursor",
+    {"cache_read": ("cacheReadTokens",), "cache_write": ("cacheWriteTokens",)},
+    readings=(Reading(beside_input=CACHE), Reading()),
+    marks=("cacheReadTokens", "cacheWriteTokens"),
+)
+
 # What is charged is billed_units; `tokens` beside it counts the text with the templates around it.
 COHERE = Shape(
     "Cohere",
@@ -229,7 +251,7 @@ DEEPSEEK = Shape(
     {"cache_read": ("prompt_cache_hit_tokens",), "uncached_input": ("prompt_cache_miss_tokens",)},
 )
 
-# Its reasoning is neither in the completion nor in the total. There is no pool for citations and searches.
+# Its reasoning is neither in the completion nor in the total; citations and searches are charged beside both.
 PERPLEXITY = Shape(
     "Perplexity",
     {
@@ -237,6 +259,8 @@ PERPLEXITY = Shape(
         "output": ("completion_tokens",),
         "reasoning": ("reasoning_tokens",),
         "total": ("total_tokens",),
+        "citations": ("citation_tokens",),
+        "web_searches": ("num_search_queries",),
     },
     readings=(Reading(beside_output=("reasoning",), beside_total=("reasoning",)),),
     marks=("citation_tokens",),
@@ -343,6 +367,7 @@ SHAPES = (
     ANTHROPIC,
     GEMINI,
     BEDROCK,
+    CURSOR,
     OPENTELEMETRY,
     OPENINFERENCE,
     VERCEL,

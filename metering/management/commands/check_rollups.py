@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from customers.models import Customer
 from metering.queries import has_moving_usage
+from metering.retention.kept import counted_from
 from metering.services.recount_usage import recount_usage
 
 
@@ -35,3 +36,5 @@ class Command(BaseCommand):
                 )
             raise CommandError(f"{len(differences)} sums differ from a recount of the events.")
         self.stdout.write("The rollups are what the events add up to.")
+        if (first := counted_from()) is not None:
+            self.stdout.write(f"Days before {first} can't be counted any more: events of that time were dropped.")

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from customers.models import Customer
 from metering.models import EventType
+from metering.retention.kept import counted_from
 from metering.services.rebuild_usage import rebuild_usage
 
 
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             progress=lambda done, days: self.stdout.write(f"  {done:,} of {days:,} days"),
         )
         self.stdout.write(f"{days:,} days counted.")
+        if (first := counted_from()) is not None:
+            self.stdout.write(f"Days before {first} stay as they were counted: events of that time were dropped.")
 
     def _event_type(self, code: str | None) -> EventType | None:
         event_type = None if code is None else EventType.objects.filter(code=code).first()

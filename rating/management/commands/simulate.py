@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from amberflow.lib.errors import DomainError
 from amberflow.lib.exact_json import JsonError, loads
 from rating.engine.simulate import Amounts
-from rating.services.simulation import answer
+from rating.services.simulation import answer, totals
 
 ROW = "{:<28}  {:>16}  {:>16}  {:>16}  {:>16}  {}"
 
@@ -40,21 +40,25 @@ class Command(BaseCommand):
         self.stdout.write(ROW.format("CUSTOMER", "BEFORE", "AFTER", "DIFFERENCE", "MARGIN AFTER", ""))
         for result in results:
             before, after = Amounts.from_json(result["before"]), Amounts.from_json(result["after"])
-            difference = after.amount - before.amount
-            self.stdout.write(
-                ROW.format(
-                    result["customer"][:28],
-                    f"{before.amount:,f}",
-                    f"{after.amount:,f}",
-                    f"{difference:+,f}",
-                    f"{after.margin:,.2f}",
-                    result["currency"],
-                )
-            )
+            self._write_row(result["customer"], before, after, result["currency"])
             if options["lines"]:
                 self._write_lines(result)
             for problem in result["problems"]:
                 self.stderr.write(f"  {problem['period']}: {problem['problem']}")
+        for currency, (before, after) in totals(results).items():
+            self._write_row("ALL TOGETHER", before, after, currency)
+
+    def _write_row(self, name: str, before: Amounts, after: Amounts, currency: str) -> None:
+        self.stdout.write(
+            ROW.format(
+                name[:28],
+                f"{before.amount:,f}",
+                f"{after.amount:,f}",
+                f"{after.amount - before.amount:+,f}",
+                f"{after.margin:,.2f}",
+                currency,
+            )
+        )
 
     def _write_lines(self, result: dict[str, Any]) -> None:
         for period in result["periods"]:

@@ -28,7 +28,8 @@ def track(send, key):
 
 @pytest.mark.parametrize("path", [TOKENS, "/v1/track_tokens"])
 def test_a_call_has_disjoint_counts(track, stored, path):
-    assert track(path, CALL, "k1").json() == {"id": "k1", "customer_id": "acme", "value": 0}
+    assert track(path, CALL, "k1").json() == {
+        "id": "k1", "customer_id": "acme", "value": 0, "balance": None}  # fmt: skip
     assert (stored()["k1"]["type"], stored()["k1"]["properties"]["provider"]) == ("llm_call", "openai")
     (delta,) = UsageDelta.objects.all()
     counted = (delta.uncached_input, delta.cache_read, delta.visible_output, delta.reasoning)
@@ -56,5 +57,18 @@ def test_what_cannot_be_read_and_who_is_not_known(track):
     bad = track(TOKENS, {**CALL, "model_id": None})
     assert (bad.status_code, bad.json()["message"]) == (400, "model_id is missing: each event needs it.")
     assert track(TOKENS, {**CALL, "customer_id": "nobody"}).status_code == 200
-    assert RejectedEvent.objects.get().code == "unknown_customer"
+    assert sorted(RejectedEvent.objects.values_list("code", flat=True)) == ["missing_model_id", "unknown_customer"]
     assert track(TRACK, b"[").status_code == 400
+
+
+def test_many_at_once_count_once_by_their_own_keys(send, stored):
+    path = "/v1/balances.batch_track"
+    item = {"customer_id": "acme", "feature_id": "api_request", "value": 2, "idempotency_key": "a"}
+    many = send(path, [item, item, {**item, "idempotency_key": "b"}])
+    assert (many.status_code, many.json()) == (202, {"success": True})
+    assert sorted(stored()) == ["a", "b"]
+    refused = send(path, [{**item, "idempotency_key": "c"}, {**item, "idempotency_key": "d", "feature_id": ""}])
+    assert (refused.status_code, refused.json()["message"]) == (400, "feature_id is missing: each event needs it.")
+    assert sorted(RejectedEvent.objects.values_list("event_id", "code")) == [
+        ("c", "batch_refused"), ("d", "missing_feature_id")]  # fmt: skip
+    assert [send(path, body).status_code for body in ([], {}, 5)] == [400, 400, 400]

@@ -31,7 +31,7 @@ _TIER_FIELDS = {
 def random_preview(random: Random, model: str) -> dict:
     """A preview document of that charge model."""
     price = _price(random, model)
-    document = {"id": random.randrange(1000), "price": price, "discounts": _discounts(random, model)}
+    document = {"id": random.randrange(1000), "price": price, "discounts": _discounts(random, price)}
     bounds = [tier["up_to"] for tier in price.get("tiers", []) if tier.get("up_to") is not None]
     if random.random() < 0.3:
         document["events"] = [_number(random, 500, 3) for _ in range(random.randrange(8))]
@@ -99,7 +99,8 @@ def _tiers(random: Random, model: str) -> list[dict]:
     return tiers
 
 
-def _discounts(random: Random, model: str) -> list[dict]:
+def _discounts(random: Random, price: dict) -> list[dict]:
+    model = price["model"]
     amount = {"kind": "amount", "amount": _number(random, 40, 2)}
     bound = plain(Decimal(_number(random, 60, 2)) + 1)
     tiers = [{"up_to": bound, "percent": _number(random, 99, 1)}, {"up_to": None, "percent": _number(random, 99, 1)}]
@@ -111,8 +112,14 @@ def _discounts(random: Random, model: str) -> list[dict]:
     ]
     chosen = [discount for discount in found if random.random() < 0.15]
     # What single events were can't change with the units, so percentages are left out here.
-    if model not in ("flat", "percentage") and random.random() < 0.15:
-        chosen.append({"kind": "free_units", "units": _number(random, 200, 1)})
+    if model not in ("flat", "percentage"):
+        chosen += [{"kind": "free_units", "units": _number(random, 200, 1)} for _ in range(2) if random.random() < 0.15]
+    if random.random() < 0.1:
+        other = model if model == "flat" else random.choice([each for each in MODELS if each != "flat"])
+        chosen.append({"kind": "price", "price": _price(random, other) | {"currency": price["currency"]}})
+    if random.random() < 0.5:
+        for discount in chosen:
+            discount["priority"] = random.randrange(3)
     random.shuffle(chosen)
     return chosen
 

@@ -5,6 +5,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 F = Fraction
+# Decimals of the minor unit, of the currencies that have not two (ISO 4217).
+PLACES = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "UGX", "VND"), 0)
+PLACES |= dict.fromkeys(("BHD", "JOD", "KWD", "TND"), 3) | {"CLF": 4}
 
 
 def reference_list_amount(price, quantity, events=None):
@@ -25,29 +28,69 @@ def reference_list_amount(price, quantity, events=None):
 
 
 def reference_preview(document):
-    """(exact, rounded) of a preview document, whose discounts have no priorities."""
+    """(exact, rounded) of a preview document."""
     price = document["price"]
-    events = document.get("events")
-    quantity = sum(map(F, events), F(0)) if events is not None else F(document["quantity"])
-    left = reference_list_amount(price, quantity, events)
-    order = ["free_units", "amount", "percent", "graduated_percent"]
-    for discount in sorted(document.get("discounts", []), key=lambda each: order.index(each["kind"])):
-        left = max(F(0), left - _taken(discount, price, quantity, events, left))
+    events = _values(document.get("events"), price["model"] == "cost_plus")
+    quantity = F(document["quantity"]) if "quantity" in document else sum(events, F(0))
+    if isinstance(document.get("events"), int | str):
+        # So many events of any size make up the quantity; only their number counts.
+        events = [quantity, *(F(0) for _ in range(int(document["events"]) - 1))]
+    left = gross = reference_list_amount(price, quantity, events)
+    freed, is_first = F(0), True
+    for discount in sorted(document.get("discounts", []), key=_rank):
+        if discount["kind"] == "free_units":
+            off, more = _free_units(discount, price, quantity, events, freed)
+            # What others took, they took of these units too.
+            standing = _fewer(price, quantity, events, freed)
+            off = off if is_first or not standing else off * left / standing
+            freed += more
+            left = max(F(0), left - max(F(0), off))
+            continue
+        off = _taken(discount, left)
+        if discount["kind"] == "price":
+            saved = gross - reference_list_amount(discount["price"], quantity, events)
+            off = saved if is_first and not freed else saved * left / gross if gross else F(0)
+        off = max(F(0), off)
+        is_first = is_first and not (off and left)
+        left = max(F(0), left - off)
     if price.get("minimum") is not None:
         left = max(left, F(price["minimum"]))
     if price.get("maximum") is not None:
         left = min(left, F(price["maximum"]))
-    places = {"USD": 2, "JPY": 0, "KWD": 3}[price["currency"]]
+    places = PLACES.get(price["currency"], 2)
     return left, F(floor(left * 10**places + F(1, 2)), 10**places)
 
 
-def _taken(discount, price, quantity, events, left):
+def _rank(discount):
+    order = ["free_units", "price", "amount", "percent", "graduated_percent"]
+    return int(discount.get("priority", 0)), order.index(discount["kind"])
+
+
+def _values(events, is_cost):
+    """What each event counts, where they are listed."""
+    if not isinstance(events, list):
+        return None
+    fields = ("cost", "quantity", "amount", "value") if is_cost else ("quantity", "amount", "value")
+    return [F(next(e[field] for field in fields if field in e) if isinstance(e, dict) else e) for e in events]
+
+
+def _fewer(price, quantity, events, units):
+    scale = F(price.get("unit_scale", "1"))
+    return reference_list_amount(price, max(F(0), quantity - units * scale), events)
+
+
+def _free_units(discount, price, quantity, events, freed):
+    """What the units are worth, and how many of them there were."""
+    if price["model"] == "flat":
+        return F(0), F(0)
+    more = min(F(discount["units"]), max(F(0), quantity / F(price.get("unit_scale", "1")) - freed))
+    return _fewer(price, quantity, events, freed) - _fewer(price, quantity, events, freed + more), more
+
+
+def _taken(discount, left):
     match discount["kind"]:
-        case "free_units":
-            fewer = max(F(0), quantity - F(discount["units"]) * F(price.get("unit_scale", "1")))
-            return max(F(0), left - reference_list_amount(price, fewer, events))
         case "amount":
-            return F(discount["amount"])
+            return min(left, F(discount["amount"]))
         case "percent":
             return left * F(discount["percent"]) / 100
         case "graduated_percent":
@@ -57,7 +100,7 @@ def _taken(discount, price, quantity, events, left):
                 total += max(F(0), upper - lower) * F(tier["percent"]) / 100
                 lower = lower if tier["up_to"] is None else F(tier["up_to"])
             return total
-    raise AssertionError(discount)
+    return F(0)
 
 
 def _whole(number, rounding):

@@ -16,11 +16,15 @@ from pricing.engine.preview import preview
 from tests.pricing.engine.random_previews import MODELS, random_preview
 from tests.pricing.engine.reference import reference_preview
 
+ENDLESS = Fraction(1, 10**45)
+
 
 def check(document):
     answer = preview(document)
     exact, rounded = reference_preview(document)
-    assert (Fraction(answer["amount"]), Fraction(answer["rounded"])) == (exact, rounded), json.dumps(document)
+    # A part of a part may be an endless fraction; the engine keeps 50 digits of it.
+    assert abs(Fraction(answer["amount"]) - exact) <= max(1, exact) * ENDLESS, json.dumps(document)
+    assert Fraction(answer["rounded"]) == rounded, json.dumps(document)
 
 
 def test_random_previews_know_every_model():

@@ -216,6 +216,49 @@ def test_a_promotional_price_holds_on_its_days():
     assert (line.amount, [part.discount for part in line.slices]) == (D(160), [D(0), D(40)])
 
 
+def a_fee(amount, **fields):
+    return Price("flat", "USD", amount=D(amount), **fields)
+
+
+FEE_AND_USAGE = (PriceInput("base", "Base", a_fee(199)), entry("input", usage("per_unit", unit_price=D(1))))
+
+
+@pytest.mark.parametrize("prices", [None, ("base",)])
+def test_a_promotional_fee_holds_for_fees_and_leaves_usage_alone(prices):
+    off = Discount("d", "price", price=a_fee(99), prices=prices)
+    rated = rate(FEE_AND_USAGE, [row(tokens=500)], discounts=(off,))
+    assert amounts(rated) == [("base", D(99)), ("input", D(500))]
+    assert (rated.lines[0].list_amount, rated.lines[0].discount_amount) == (D(199), D(100))
+
+
+def test_a_promotional_price_of_usage_leaves_fees_alone():
+    off = Discount("d", "price", price=Price("per_unit", "USD", unit_price=D("0.1")))
+    assert amounts(rate(FEE_AND_USAGE, [row(tokens=500)], discounts=(off,))) == [("base", D(199)), ("input", D(50))]
+
+
+def test_a_promotional_fee_is_prorated_and_multiplied_as_the_fee_is():
+    # 10 of 30 days, 3 seats: 3 × 30 × 10/30 = 30 and 3 × 12 × 10/30 = 12; a dearer one takes nothing off.
+    seats = PriceInput("seats", "Seats", a_fee(30), times=D(3))
+    cut = day_period(FIRST, 10, after=20)
+    for offered, billed in ((12, 12), (31, 30)):
+        off = Discount("d", "price", price=a_fee(offered))
+        assert amounts(rate([seats], [], period=cut, discounts=(off,))) == [("seats", D(billed))]
+
+
+def test_a_promotional_fee_holds_on_its_days():
+    # 300 a month are 10 a day; at 150 for 6 of 30 days 5 a day less: 30 off.
+    off = Discount("d", "price", price=a_fee(150), starts=on(4), ends=on(10))
+    (line,) = rate([PriceInput("base", "Base", a_fee(300))], [], discounts=(off,)).lines
+    assert (line.amount, [part.discount for part in line.slices]) == (D(270), [D(0)] * 4 + [D(5)] * 6 + [D(0)] * 20)
+
+
+def test_a_promotional_one_time_fee():
+    setup = PriceInput("setup", "Set-up", a_fee(500, recurrence="one_time"), starts=FIRST)
+    off = Discount("d", "price", price=a_fee(200, recurrence="one_time"))
+    cut = day_period(FIRST, 10, before=20)
+    assert amounts(rate([setup], [], period=cut, discounts=(off,))) == [("setup", D(200))]
+
+
 def test_order_of_kinds_at_equal_priority():
     # 200: 20 units free → 180; 30 off → 150; 10 % → 135.
     discounts = (

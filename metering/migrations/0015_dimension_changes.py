@@ -8,7 +8,7 @@ from amberflow.sql_migrations import read_sql
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0007_billing_write"),
-        ("metering", "0012_reported_calls"),
+        ("metering", "0014_held_events"),
     ]
 
     operations = [
