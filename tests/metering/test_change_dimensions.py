@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from amberflow.lib.errors import DomainError
 from metering import tasks
-from metering.corrections.selection import Window
+from metering.corrections.selection import Window, check_filter
 from metering.costbook.import_genai import import_cost_book
 from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.identity import event_identity
@@ -445,8 +445,6 @@ def test_a_correction_by_dimensions_and_a_change_wait_for_each_other(acme, call)
     send(event(1, team="red"), event(3, team="blue"))
     made = change(call, "model", "team")
     window = Window(acme, NOON - timedelta(days=1), NOON + timedelta(days=1), call, {"team": ["red"]})
-    from metering.corrections.selection import check_filter
-
     call.refresh_from_db()
     with pytest.raises(DomainError, match="by other dimensions"):
         check_filter(call, window.filter, field="filter")
