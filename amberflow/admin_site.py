@@ -25,6 +25,7 @@ class AmberflowAdminSite(UnfoldAdminSite):
         from metering.admin.live import live_feed, live_page
         from metering.admin.storage import storage_page
         from rating.admin.customer_timezone import change_timezone_page
+        from rating.admin.dimensions import change_dimensions_page
 
         return [
             path("live/", self.admin_view(live_page), name="live"),
@@ -39,6 +40,11 @@ class AmberflowAdminSite(UnfoldAdminSite):
                 "customers/customer/<int:customer_id>/timezone/",
                 self.admin_view(change_timezone_page),
                 name="change_timezone",
+            ),
+            path(
+                "metering/eventtype/<int:event_type_id>/dimensions/",
+                self.admin_view(change_dimensions_page),
+                name="change_dimensions",
             ),
             path("storage/", self.admin_view(storage_page), name="storage"),
             path("uncosted-models/", self.admin_view(uncosted_models_page), name="uncosted_models"),

@@ -16,6 +16,7 @@ SCHEDULED_TASKS = (
     ScheduledTask("Merge usage", "metering.tasks.merge_usage_deltas", 1),
     ScheduledTask("Claim ids of events", "metering.tasks.claim_event_ids", 1),
     ScheduledTask("Count usage of new meters, move usage to new time zones", "metering.tasks.rebuild_usage", 5),
+    ScheduledTask("Count usage by changed dimensions", "metering.tasks.count_dimensions", 5),
     ScheduledTask("Rate open periods and refresh drafts", "invoicing.tasks.rate_and_draft", 1),
     ScheduledTask("Finalize invoices that are due", "invoicing.tasks.finalize_due", 10),
     ScheduledTask("Push invoices to Stripe", "invoicing.tasks.push_pending", 2),

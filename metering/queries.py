@@ -20,8 +20,17 @@ from metering.database import run_statement
 from metering.ingest.identity import HASHED_IN_KEY, key_bound, stored_identity
 from metering.ingest.stored import unpack
 from metering.measures import COST_PARTS, MEASURES
-from metering.models import CorrectionRun, Event, EventBatch, EventCorrection, Series, TimezoneChange, UsageRebuild
-from metering.needs import KeptTypes, kept_types
+from metering.models import (
+    CorrectionRun,
+    DimensionChange,
+    Event,
+    EventBatch,
+    EventCorrection,
+    Series,
+    TimezoneChange,
+    UsageRebuild,
+)
+from metering.needs import KeptTypes, kept_types, needing_meters
 from metering.usage_stat import UsageStat
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -124,18 +133,35 @@ def opening_levels(*, customer_id: int, before: date, kept: KeptTypes | None = N
 
 
 def is_unsettled(*, customer_id: int, before: date) -> bool:
-    """Whether usage of the customer's days before that one is still being moved to other days, counted anew or
-    corrected, or ids of events are still to be claimed: nothing final before that."""
+    """Whether usage of the customer's days before that one is still being moved to other days or series, counted anew
+    or corrected, or ids of events are still to be claimed: nothing final before that."""
     types = Series.objects.filter(customer_id=customer_id).values("event_type_id")
     open_rebuilds = UsageRebuild.objects.filter(finished_at=None).filter(
         Q(customer_id=customer_id) | Q(customer_id=None),
         Q(event_type_id__in=types) | Q(event_type_id=None),
     )
+    # Usage goes to other series in the order of its time, and what is kept beside sums is counted anew behind that.
+    other_series = DimensionChange.objects.filter(moved_at=None, event_type_id__in=types).filter(
+        Q(done_to=None)
+        | Q(done_to__lt=key_range(before, before)[1])
+        | (Q(counted_before=None) | Q(counted_before__lt=before))
+        & Q(event_type_id__in=needing_meters().values("event_type_id"))
+    )
     return (
         TimezoneChange.objects.filter(customer_id=customer_id, moved_at=None).exists()
+        or other_series.exists()
         or open_rebuilds.exists()
         or run_statement("has_unclaimed", {"before": key_range(before, before)[1]})[0][0]
         or CorrectionRun.objects.exclude(state=CorrectionRun.State.DONE).filter(customer_id=customer_id).exists()
+    )
+
+
+def has_moving_usage() -> bool:
+    """Whether usage of anybody is being moved to other days or series, or counted anew."""
+    return (
+        TimezoneChange.objects.filter(moved_at=None).exists()
+        or DimensionChange.objects.filter(moved_at=None).exists()
+        or UsageRebuild.objects.filter(finished_at=None).exists()
     )
 
 

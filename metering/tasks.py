@@ -3,7 +3,7 @@
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
 from metering.services import apply_retention as drop_months
-from metering.services import backfill_usage, change_timezone, claim_identities, fix_rejected
+from metering.services import backfill_usage, change_dimensions, change_timezone, claim_identities, fix_rejected
 from metering.services.backfill_usage import run_corrections
 from metering.services.fix_rejected import run_quarantines
 from metering.services.merge_usage import merge_usage
@@ -74,6 +74,12 @@ def rebuild_usage() -> str:
         counted = run_rebuilds()
         finished = run_corrections() + run_quarantines()
         return f"{moved} events moved, {counted} days counted, {finished} corrections finished"
+
+
+def count_dimensions() -> str:
+    """Bring usage that is not invoiced to the series of dimensions that event types got later."""
+    with only_one("count_dimensions") as mine:
+        return f"{change_dimensions.count_pending()} events moved" if mine else "running already"
 
 
 def run_quarantine(run_id: int) -> str:

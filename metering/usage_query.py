@@ -29,7 +29,7 @@ from metering.ingest.identity import first_key
 from metering.ingest.prepare import EARLIEST
 from metering.ingest.stored import unpack
 from metering.meters import measures_of, stat_of
-from metering.models import EventBatch, Meter, Series, TimezoneChange, UsageRebuild
+from metering.models import DimensionChange, EventBatch, Meter, Series, TimezoneChange, UsageRebuild
 from metering.models.meter import Aggregation
 from metering.retention.kept import check_kept
 from metering.windows import KINDS, Span, Window, edges, joined, make_windows, whole_seconds
@@ -244,12 +244,13 @@ def _instant(value: Instant, clock: Calendar, name: str) -> datetime:
 
 def _is_complete(meter: Meter, customers: list[int]) -> bool:
     moving = TimezoneChange.objects.filter(customer_id__in=customers, moved_at=None)
+    parting = DimensionChange.objects.filter(event_type_id=meter.event_type_id, moved_at=None)
     counting = UsageRebuild.objects.filter(
         Q(customer_id__in=customers) | Q(customer_id=None),
         Q(event_type_id=meter.event_type_id) | Q(event_type_id=None),
         finished_at=None,
     )
-    return not moving.exists() and not (stat_of(meter) and counting.exists())
+    return not moving.exists() and not parting.exists() and not (stat_of(meter) and counting.exists())
 
 
 # --- what was measured -----------------------------------------------------------------------------------------

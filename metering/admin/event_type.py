@@ -37,8 +37,8 @@ class EventTypeAdmin(BaseAdmin):
     search_help_text = "Code (whole), or part of the name"
 
     def get_readonly_fields(self, request, obj=None):
-        # Series are told apart by what the type was when its first event came.
-        return ["code", "is_ai_call"] if obj is not None else []
+        # Dimensions have a page of their own: usage follows them.
+        return ["code", "dimensions", "is_ai_call"] if obj is not None else []
 
     def save_model(self, request: HttpRequest, obj: EventType, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

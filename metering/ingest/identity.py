@@ -31,6 +31,11 @@ def key_bound(instant: datetime) -> bytes:
     return int(instant.timestamp()).to_bytes(4, "big")
 
 
+def key_instant(key: UUID) -> datetime:
+    """The second (UTC) of an event, from its key."""
+    return datetime.fromtimestamp(int.from_bytes(key.bytes[:4], "big"), tz=UTC)
+
+
 def first_key(instant: datetime) -> UUID:
     """The lowest key that an event in that second can have."""
     return UUID(bytes=key_bound(instant) + bytes(HASHED_IN_KEY))

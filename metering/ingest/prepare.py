@@ -14,7 +14,7 @@ from typing import Any
 
 from amberflow.lib.money import NumberError, parse_decimal
 from metering.aggregations import EPOCH, microseconds
-from metering.costbook.book import CostBook
+from metering.costbook.book import CostBook, CostMatch
 from metering.costbook.calculate import InForce
 from metering.ingest.canonical import CanonicalEvent, EventError, encode_json_lines
 from metering.ingest.facts import text_hashes, values_of
@@ -320,10 +320,15 @@ def _charges(named: tuple[str, str], occurred_at: datetime, by: Circumstances) -
     provider, charges = by.in_force.get(named) or _UNKNOWN
     if charges is None or not charges.since <= occurred_at < charges.until:
         match = by.book.match(provider=named[0], model=named[1])
-        provider = named[0] if match is None else match.provider
+        provider = provider_of(named, match)
         charges = None if match is None else by.book.in_force(match, occurred_at)
         by.in_force[named] = provider, charges
     return provider, charges
+
+
+def provider_of(named: tuple[str, str], match: CostMatch | None) -> str:
+    """The provider of a call: the one that was recognised, or what the client says."""
+    return named[0] if match is None else match.provider
 
 
 def check_time(occurred_at: datetime, *, now: datetime) -> None:
@@ -384,7 +389,7 @@ def _time_error(instant: int) -> EventError:
 def _series_keys(block: _Block, calls: Sequence[Mapping[str, Any]], provider: str) -> list[SeriesKey]:
     """The series of each event; the provider of an AI call is the one that was recognised. Raises EventError."""
     kind, length = block.kind, len(calls)
-    known = {MODEL: block.named[1], PROVIDER: provider} if kind.is_ai_call else {}
+    known = recognised_dimensions(model=block.named[1], provider=provider) if kind.is_ai_call else {}
     columns = [
         [_dimension_text(known[name], name)] * length if name in known else _dimension_texts(calls, name)
         for name in kind.dimensions
@@ -392,6 +397,26 @@ def _series_keys(block: _Block, calls: Sequence[Mapping[str, Any]], provider: st
     values: Iterable[tuple[str, ...]] = zip(*columns, strict=True) if columns else [()] * length
     ids = [customer.id for customer in block.customers]
     return [(customer_id, kind.id, kind.dimensions, each) for customer_id, each in zip(ids, values, strict=True)]
+
+
+def recognised_dimensions(*, model: str, provider: str) -> dict[str, str]:
+    """The dimensions of an AI call that are not its properties: the provider is the one that was recognised."""
+    return {MODEL: model, PROVIDER: provider}
+
+
+def later_dimensions(
+    properties: Mapping[str, Any], names: Iterable[str], recognised: Mapping[str, str]
+) -> tuple[tuple[str, ...], bool]:
+    """The values of dimensions for an event that was taken already, and whether all of them could be read: what is no
+    dimension's value is empty, as if the event had not carried it."""
+    values, all_read = [], True
+    for name in names:
+        try:
+            values.append(_dimension_text(recognised[name] if name in recognised else properties.get(name), name))
+        except EventError:
+            values.append("")
+            all_read = False
+    return tuple(values), all_read
 
 
 def _dimension_texts(calls: Sequence[Mapping[str, Any]], name: str) -> list[str]:

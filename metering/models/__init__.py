@@ -3,6 +3,7 @@
 from metering.models.changed_usage import ChangedUsage
 from metering.models.cost_book import CostModel, CostRate
 from metering.models.customer_alias import CustomerAlias
+from metering.models.dimension_change import DimensionChange, DimensionChangeStart
 from metering.models.event import Event, EventBatch, EventIdentity, ReportedCall, UnclaimedEvents
 from metering.models.event_correction import CorrectionRun, EventCorrection
 from metering.models.event_month import EventMonth
@@ -27,6 +28,8 @@ __all__ = [
     "CostModel",
     "CostRate",
     "CustomerAlias",
+    "DimensionChange",
+    "DimensionChangeStart",
     "Event",
     "EventBatch",
     "EventCorrection",

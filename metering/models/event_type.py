@@ -17,7 +17,8 @@ class EventType(models.Model):
         models.CharField(max_length=64),
         default=list,
         blank=True,
-        help_text="Properties that prices, invoices and margin can tell apart, like provider, model, feature.",
+        help_text="Properties that prices, invoices and margin can tell apart, like provider, model, feature. When "
+        "they change, usage that is not invoiced follows.",
     )
     values = ArrayField(
         models.CharField(max_length=64),

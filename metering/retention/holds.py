@@ -11,6 +11,7 @@ from django.db.models.functions import Left
 from metering.database import run_statement
 from metering.models import (
     CorrectionRun,
+    DimensionChange,
     QuarantineRun,
     RejectedEvent,
     TimezoneChange,
@@ -85,6 +86,8 @@ def _unfinished(span: MonthSpan) -> list[str]:
         found.append("Usage is being counted for a new meter: wait until that is finished.")
     if TimezoneChange.objects.filter(moved_at=None).exists():
         found.append("A customer's usage is being moved to another time zone: wait until that is finished.")
+    if DimensionChange.objects.filter(moved_at=None).exists():
+        found.append("Usage is being counted by changed dimensions: wait until that is finished.")
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone as django_timezone
 from django_q.tasks import async_task
@@ -12,19 +12,16 @@ from django_q.tasks import async_task
 from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import PeriodError, zone
 from customers.models import Customer
-from metering.arrays import array_literal
 from metering.calendar import calendar_of
-from metering.database import run_statement
 from metering.ingest.identity import key_bound
 from metering.models import Event, Series, TimezoneChange
 from metering.retention.kept import CODE, counted_from
+from metering.services.move_events import DayMove, move_to_days
 from metering.services.rebuild_usage import rebuild_usage
 
 EVENTS_PER_STATEMENT = 5_000
 
 Progress = Callable[[int], None]
-
-_ALLOW = "SELECT set_config('amberflow.moving_days', %s, true)"
 
 
 @transaction.atomic
@@ -75,9 +72,10 @@ def move_usage_days(*, change_id: int, progress: Progress = lambda moved: None) 
     change = TimezoneChange.objects.get(pk=change_id)
     if change.moved_at is not None:
         return 0
-    series = list(Series.objects.filter(customer_id=change.customer_id).values_list("pk", flat=True))
     after = UUID(bytes=key_bound(change.effective_at) + bytes(12))
-    events = Event.objects.filter(series_id__in=series).order_by("key")
+    # Asked for with each page: events may get another series meanwhile, made after this began.
+    series = Series.objects.filter(customer_id=change.customer_id)
+    events = Event.objects.filter(series_id__in=series.values("pk")).order_by("key")
     page = events.filter(key__gte=after)
     moved = 0
     while (count_and_last := _move_page(change.customer_id, page)) is not None:
@@ -99,21 +97,7 @@ def _move_page(customer_id: int, events: QuerySet[Event]) -> tuple[int, UUID] | 
     page = list(events.values_list("key", "occurred_at", "day")[:EVENTS_PER_STATEMENT])
     if not page:
         return None
-    wrong = [(key, day, right) for key, at, day in page if (right := calendar.day(at)) != day]
-    moved = 0
-    if wrong:
-        with connection.cursor() as cursor:
-            run_statement("lock_events", {"key": [key for key, _, _ in wrong]})
-            cursor.execute(_ALLOW, ["on"])
-            ((moved,),) = run_statement(
-                "move_days",
-                {
-                    "key": array_literal(key.hex for key, _, _ in wrong),
-                    "old_day": array_literal(day for _, day, _ in wrong),
-                    "new_day": array_literal(day for _, _, day in wrong),
-                },
-            )
-            cursor.execute(_ALLOW, ["off"])
+    moved = move_to_days([DayMove(key, day, right) for key, at, day in page if (right := calendar.day(at)) != day])
     return moved, page[-1][0]
 
 

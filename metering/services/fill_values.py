@@ -36,11 +36,12 @@ def fill_values(*, event_type_id: int | None, customer_id: int | None, start: da
         of_type = Series.objects.filter(event_type=kind)
         if customer_id is not None:
             of_type = of_type.filter(customer_id=customer_id)
-        series = list(of_type.values_list("pk", flat=True))
         first, last = key_range(start, end)
         lacking = reduce(or_, (Q(**{slot: None}) for slot, _ in zip(VALUES, kind.values, strict=False)))
         events = not_voided(
-            Event.objects.filter(key__gte=first, key__lt=last, day__gte=start, day__lt=end, series_id__in=series)
+            Event.objects.filter(
+                key__gte=first, key__lt=last, day__gte=start, day__lt=end, series_id__in=of_type.values("pk")
+            )
         ).order_by("key")
         wanted = events.filter(lacking)
         page = list(wanted[:EVENTS_PER_STATEMENT])

@@ -172,6 +172,18 @@ def _rebuild_days(rebuild: UsageRebuild, start: date, end: date) -> None:
     UsageRebuild.objects.filter(pk=rebuild.pk).update(done_before=end)
 
 
+def rebuild_days(*, event_type_id: int, start: date, end: date) -> None:
+    """Count anew what meters of an event type need beside sums, of the local days [start, end), in the caller's
+    transaction."""
+    needs = all_needs()
+    if event_type_id not in needs:
+        return
+    run_statement("lock_stats", {})
+    while start < end:
+        _count_days(Scope(event_type_id=event_type_id), needs, start, min(start + timedelta(days=DAYS_PER_STEP), end))
+        start += timedelta(days=DAYS_PER_STEP)
+
+
 def rebuild_series_days(*, series_days: Collection[tuple[int, date]]) -> None:
     """Count anew what meters need beside sums of those series and days, in the caller's transaction; nothing for
     series whose meters need only sums."""

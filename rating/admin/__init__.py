@@ -3,6 +3,7 @@
 from rating.admin import (
     billing_period,
     customer_timezone,
+    dimensions,
     exchange_rate,
     late_usage,
     plan_example,
@@ -15,6 +16,7 @@ from rating.admin import (
 __all__ = [
     "billing_period",
     "customer_timezone",
+    "dimensions",
     "exchange_rate",
     "late_usage",
     "plan_example",

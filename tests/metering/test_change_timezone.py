@@ -15,7 +15,6 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import local_midnight_utc, zone
 from metering import tasks
 from metering.calendar import Calendar, Move, calendar_of
-from metering.database import run_statement
 from metering.ingest.canonical import CanonicalEvent
 from metering.ingest.resolve import forget
 from metering.models import Event, TimezoneChange, UsageDelta
@@ -25,6 +24,7 @@ from metering.services.change_timezone import change_timezone, move_usage_days
 from metering.services.cost_rates import add_cost_rate
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
+from metering.services.move_events import DayMove, move_to_days
 from metering.services.partitions import ensure_event_partitions
 from metering.services.rebuild_usage import run_rebuilds
 from metering.services.recost import recost_events
@@ -314,15 +314,14 @@ def test_only_the_day_of_an_event_can_change_and_only_while_days_are_moved(acme)
 def test_an_event_that_was_moved_meanwhile_is_left_alone(acme):
     send(BOUNDARY)
     event = Event.objects.get()
-    moved = {"key": f"{{{event.key.hex}}}", "old_day": "{2026-02-27}", "new_day": "{2026-03-05}"}
-    assert run_statement("move_days", moved) == [(0,)]
+    assert move_to_days([DayMove(event.key, date(2026, 2, 27), date(2026, 3, 5))]) == 0
     assert events_by_day(acme) == {MARCH: 1}
 
 
 @transaction.atomic
 def update_events(setting, column):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('amberflow.moving_days', %s, true)", [setting])
+        cursor.execute("SELECT set_config('amberflow.moving_events', %s, true)", [setting])
         cursor.execute(f"UPDATE metering_event SET {column}")
 
 
