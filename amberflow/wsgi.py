@@ -6,7 +6,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amberflow.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+# Apps are there only now.
+from metering.api.short_way import ShortWay  # noqa: E402
+
+application = ShortWay(_django)
 
 # A request with a thousand events makes tens of thousands of objects, none of them in a cycle: what was loaded until
 # here is not looked through again, and the rest less often than for each seven hundred objects.

@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import pack
 from typing import Any
 
-from psycopg import Cursor
+from psycopg import adapters
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
@@ -80,11 +80,10 @@ def array_literal(values: Iterable[int | str | Decimal | date | None]) -> str | 
     return "{" + ",".join(texts) + "}"
 
 
-def adapt(cursor: Cursor[Any]) -> None:
-    """Let a cursor send these arrays."""
-    cursor.adapters.register_dumper(UuidArray, _UuidArrayDumper)
-    cursor.adapters.register_dumper(InstantArray, _InstantArrayDumper)
-
-
 def _header(element: int, length: int) -> bytes:
     return pack(">iiIii", 1, 0, element, length, 1) if length else pack(">iiI", 0, 0, element)
+
+
+# For every connection that is opened from here on: registering them for each statement takes longer than sending some.
+adapters.register_dumper(UuidArray, _UuidArrayDumper)
+adapters.register_dumper(InstantArray, _InstantArrayDumper)

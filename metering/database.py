@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from amberflow.lib.errors import DomainError
-from metering.arrays import adapt
 
 _FOLDER = Path(__file__).parent / "sql"
 _PLACES = re.compile(r"%%|%\((?P<name>\w+)\)s")
@@ -52,7 +51,6 @@ def run_text(text: str, parameters: Mapping[str, Any], *, prepared: bool = False
         _preparing(connection.connection) if prepared else nullcontext(),
         psycopg.RawCursor(connection.connection) as cursor,
     ):
-        adapt(cursor)
         cursor.execute(query, [parameters[name] for name in names], prepare=prepared)
         return cursor.fetchall() if cursor.description else []
 

@@ -33,13 +33,13 @@ class CallNote:
     message: str = ""
 
 
-def note_ingestion(request: Request | HttpRequest, *, dialect: str, result: IngestResult) -> None:
-    """Note in whose format events came and what became of them."""
+def note_of(*, dialect: str, result: IngestResult) -> CallNote:
+    """In whose format events came and what became of them."""
     note = CallNote(dialect, result.accepted, result.duplicates, result.rejected)
     if note.rejected:
         first = next(event for event in result.events if event.status == "rejected")
         note.code, note.message = first.code, first.message
-    note_call(request, note)
+    return note
 
 
 def note_call(request: Request | HttpRequest, note: CallNote) -> None:
@@ -77,24 +77,50 @@ def _log(request: HttpRequest, response: HttpResponseBase, note: CallNote, at: A
         data = getattr(response, "data", None)
         if isinstance(data, Mapping):
             code, message = str(data.get("code", code)), str(data.get("detail", message))
-    length = request.META.get("CONTENT_LENGTH") or "0"
+    note.code, note.message = code, message
     log_call(
-        Call(
+        call_of(
+            note,
             api_key_id=key.pk if isinstance(key, ApiKey) else None,
             sent_key="" if isinstance(key, ApiKey) else _beginning(sent_key(request.headers)),
             at=at,
-            method=(request.method or "")[:_METHOD_LENGTH],
-            path=_storable(request.path, _PATH_LENGTH),
-            dialect=note.dialect,
+            method=request.method or "",
+            path=request.path,
             status=status,
-            accepted=note.accepted,
-            duplicates=note.duplicates,
-            rejected=note.rejected,
-            code=code[:_CODE_LENGTH],
-            message=_storable(message, _MESSAGE_LENGTH),
-            duration_us=min(nanoseconds // 1000, 2**31 - 1),
-            body_bytes=min(int(length), 2**62) if length.isascii() and length.isdigit() else 0,
+            nanoseconds=nanoseconds,
+            length=request.META.get("CONTENT_LENGTH") or "0",
         )
+    )
+
+
+def call_of(
+    note: CallNote,
+    *,
+    api_key_id: int | None,
+    sent_key: str,
+    at: Any,
+    method: str,
+    path: str,
+    status: int,
+    nanoseconds: int,
+    length: str,
+) -> Call:
+    """What is logged of a call; `length` is the header of that name."""
+    return Call(
+        api_key_id=api_key_id,
+        sent_key=sent_key,
+        at=at,
+        method=method[:_METHOD_LENGTH],
+        path=_storable(path, _PATH_LENGTH),
+        dialect=note.dialect,
+        status=status,
+        accepted=note.accepted,
+        duplicates=note.duplicates,
+        rejected=note.rejected,
+        code=note.code[:_CODE_LENGTH],
+        message=_storable(note.message, _MESSAGE_LENGTH),
+        duration_us=min(nanoseconds // 1000, 2**31 - 1),
+        body_bytes=min(int(length), 2**62) if length.isascii() and length.isdigit() else 0,
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
-from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
@@ -13,18 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from amberflow.api import ProblemError, TooLargeError, problem_of
+from amberflow.api import problem_of
 from customers.api.throttling import count_against_rate
 from customers.models import ApiKey
 from metering.api.body import RawBodyParser
-from metering.api.call_log import CallNote, note_call, note_ingestion
-from metering.ingest.canonical import BodyError, DecodedBatch
+from metering.api.call_log import CallNote, note_call
+from metering.api.take_usage import take_usage
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
-from metering.pressure import admitted
-from metering.retention.kept import refuse_dropped
-from metering.services.hold_refused import hold_refused, settle_refused
-from metering.services.ingest_events import ingest_events
 
 
 class IngestView(APIView):
@@ -36,28 +31,14 @@ class IngestView(APIView):
 
     def ingest(self, request: Request, captures: Mapping[str, str]) -> HttpResponse:
         """Take the events of the request in."""
-        asked = usage_request(request, captures)
-        dialect = choose_dialect(self.dialects, asked)
-        batch = _decode(dialect, asked)
-        count_against_rate(request, "events", len(batch.events) + len(batch.rejections))
-        batch = refuse_dropped(batch, received_at=asked.received_at)
-        sent: Any = {
-            "events": batch.events,
-            "rejections": batch.rejections,
-            "source": dialect.name,
-            "api_key": cast(ApiKey, request.auth),
-            "received_at": asked.received_at,
-        }
-        with admitted():
-            if refusal := dialect.refused_as_a_whole(batch):
-                hold_refused(**sent)
-                note_call(request, CallNote(code=refusal.code, message=refusal.message))
-                return http_answer(dialect.problem(asked, refusal))
-            result = ingest_events(**sent, strict=dialect.strict, all_or_nothing=dialect.all_or_nothing)
-            if dialect.corrects:
-                settle_refused(**sent, result=result)
-        note_ingestion(request, dialect=dialect.name, result=result)
-        return http_answer(dialect.answer(asked, batch, result))
+        taken = take_usage(
+            usage_request(request, captures),
+            self.dialects,
+            api_key=cast(ApiKey, request.auth),
+            count_events=lambda count: count_against_rate(request, "events", count),
+        )
+        note_call(request, taken.note)
+        return http_answer(taken.answer)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """The dialect alone decides about the form of the answer, whatever the client says that it accepts."""
@@ -117,19 +98,6 @@ def usage_request(request: Request, captures: Mapping[str, str], *, unread: bool
         headers={name.lower(): value for name, value in request.headers.items()},
         captures=captures,
     )
-
-
-def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
-    try:
-        batch = dialect.decode(asked)
-    except BodyError as error:
-        raise ProblemError(str(error), code=error.code, field=error.field) from None
-    count = len(batch.events) + len(batch.rejections)
-    if count > settings.INGEST_MAX_EVENTS:
-        raise TooLargeError(
-            f"The request has {count} events, at most {settings.INGEST_MAX_EVENTS} are taken: send smaller batches."
-        )
-    return batch
 
 
 def http_answer(answer: Answer) -> HttpResponse:

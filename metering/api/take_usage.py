@@ -1,0 +1,67 @@
+"""What is done with a request with usage, whoever received it: the view, or the short way in front of Django."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from amberflow.api import ProblemError, TooLargeError
+from customers.models import ApiKey
+from metering.api.call_log import CallNote, note_of
+from metering.ingest.canonical import BodyError, DecodedBatch
+from metering.ingest.dialect import Answer, Dialect, UsageRequest
+from metering.ingest.dialects import choose_dialect
+from metering.pressure import admitted
+from metering.retention.kept import refuse_dropped
+from metering.services.hold_refused import hold_refused, settle_refused
+from metering.services.ingest_events import ingest_events
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What its dialect answers, and what is noted of the call."""
+
+    answer: Answer
+    note: CallNote
+
+
+def take_usage(
+    asked: UsageRequest, dialects: tuple[Dialect, ...], *, api_key: ApiKey, count_events: Callable[[int], None]
+) -> Taken:
+    """Take the events of a request in that one of these dialects is in. `count_events` may refuse so many.
+
+    Raises ProblemError, in whole requests that can't be read or are too many at the moment.
+    """
+    dialect = choose_dialect(dialects, asked)
+    batch = _decode(dialect, asked)
+    count_events(len(batch.events) + len(batch.rejections))
+    batch = refuse_dropped(batch, received_at=asked.received_at)
+    sent: Any = {
+        "events": batch.events,
+        "rejections": batch.rejections,
+        "source": dialect.name,
+        "api_key": api_key,
+        "received_at": asked.received_at,
+    }
+    with admitted():
+        if refusal := dialect.refused_as_a_whole(batch):
+            hold_refused(**sent)
+            return Taken(dialect.problem(asked, refusal), CallNote(code=refusal.code, message=refusal.message))
+        result = ingest_events(**sent, strict=dialect.strict, all_or_nothing=dialect.all_or_nothing)
+        if dialect.corrects:
+            settle_refused(**sent, result=result)
+    return Taken(dialect.answer(asked, batch, result), note_of(dialect=dialect.name, result=result))
+
+
+def _decode(dialect: Dialect, asked: UsageRequest) -> DecodedBatch:
+    try:
+        batch = dialect.decode(asked)
+    except BodyError as error:
+        raise ProblemError(str(error), code=error.code, field=error.field) from None
+    count = len(batch.events) + len(batch.rejections)
+    if count > settings.INGEST_MAX_EVENTS:
+        raise TooLargeError(
+            f"The request has {count} events, at most {settings.INGEST_MAX_EVENTS} are taken: send smaller batches."
+        )
+    return batch
