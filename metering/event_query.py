@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
+from metering.ingest.event_times import EARLIEST
 from metering.ingest.identity import event_identity, first_key
-from metering.ingest.prepare import EARLIEST
 from metering.models import Event, EventType, Series
 from metering.models.event import CostState
 from metering.queries import keys_of

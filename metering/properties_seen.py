@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from amberflow.lib.errors import DomainError
 from metering.database import time_limited
-from metering.ingest.prepare import later_dimensions
+from metering.ingest.dimensions import later_dimensions
 from metering.ingest.stored import unpack
 from metering.models import Event, EventBatch, Series
 

@@ -24,9 +24,9 @@ from customers.models import Customer
 from metering.aggregations import microseconds
 from metering.calendar import Calendar, calendars
 from metering.database import run_statement
+from metering.ingest.event_times import EARLIEST
 from metering.ingest.facts import hash_text, unique_text
 from metering.ingest.identity import first_key
-from metering.ingest.prepare import EARLIEST
 from metering.ingest.stored import unpack
 from metering.meters import measures_of, stat_of
 from metering.models import DimensionChange, EventBatch, Meter, Series, TimezoneChange, UsageRebuild

@@ -25,7 +25,7 @@ from metering.api.body import RawBodyParser
 from metering.api.parameters import Parameters
 from metering.database import time_limited
 from metering.ingest.canonical import BodyError, decode_json, encode_json
-from metering.ingest.prepare import EARLIEST
+from metering.ingest.event_times import EARLIEST
 from metering.ingest.resolve import current_generation, find_customers
 from metering.models import Meter
 from metering.models.meter import Aggregation

@@ -10,7 +10,7 @@ from uuid import UUID
 from amberflow.lib.errors import DomainError
 from metering.ingest.canonical import ID_LENGTH, CanonicalEvent, EventError
 from metering.ingest.dialects import native
-from metering.ingest.prepare import check_time
+from metering.ingest.event_times import check_time
 from metering.retention.kept import check_event_kept
 
 _NUMBERED = re.compile(r"(.*)~([0-9]{1,9})", re.DOTALL)

@@ -8,7 +8,7 @@ from metering.arrays import uuid_array
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
 from metering.ingest.identity import HASHED_IN_KEY
-from metering.ingest.prepare import PreparedEvents
+from metering.ingest.prepared import PreparedEvents
 from metering.models import ReportedCall
 
 

@@ -8,109 +8,36 @@ again event by event.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from amberflow.lib.money import NumberError, parse_decimal
-from metering.aggregations import EPOCH, microseconds
-from metering.costbook.book import CostBook, CostMatch
+from metering.aggregations import microseconds
 from metering.costbook.calculate import InForce
 from metering.ingest.canonical import CanonicalEvent, EventError, encode_json_lines
+from metering.ingest.dimensions import (
+    call_model,
+    dimension_text,
+    dimension_texts,
+    provider_of,
+    recognised_dimensions,
+)
+from metering.ingest.event_times import EARLIEST, MAX_AHEAD, time_error
 from metering.ingest.facts import text_hashes, values_of
 from metering.ingest.identity import body_digest, event_identity
-from metering.ingest.limits import ShapeLimits, check_shapes
+from metering.ingest.limits import check_shapes
+from metering.ingest.own_values import values_of_type
+from metering.ingest.prepared import Circumstances, Column, Kept, Preparation, PreparedEvents
 from metering.ingest.resolve import KnownCustomer, KnownType
 from metering.ingest.series_key import SeriesKey
 from metering.ingest.tokens import Pools, read_pool_columns
 from metering.measures import COST_PARTS, POOLS, VALUES
 from metering.models.event import CostState
 
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-MAX_AHEAD = timedelta(days=1)
-MAX_DIMENSION_LENGTH = 200
-# A column of sums holds 10^26: one event is kept so far below it that no number of events can reach it.
-MAX_VALUE = 10**18
-MODEL, PROVIDER = "model", "provider"
-PROVIDERS = ("provider", "custom_llm_provider")
-
-# A column that has an entry for each event of a request, None where an event has none.
-Column = list[Any]
-
 _EARLIEST = microseconds(EARLIEST)
 _NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
 _UNKNOWN: tuple[str, InForce | None] = ("", None)
 _NO_MODEL = ("", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of the event at a position beside sums: a value or the hash of a text, and whether each single
-    value is kept."""
-
-    position: int
-    property: str
-    value: Decimal | None
-    single: bool
-    hash: bytes | None
-
-
-@dataclass(slots=True)
-class PreparedEvents:
-    """Events ready to be written, as columns of equal length: one entry for each identity of the request, in an order
-    of their own.
-
-    `documents` are the events as they are stored, `microseconds` since 1970. `series` are numbers in `series_keys`.
-    `measures` (pools and values) and `costs` (by part, in the cost book's currency) are the columns that any event
-    has something in. `is_strict` says that the identity is claimed for all times at once: the client sent none.
-    """
-
-    events: list[CanonicalEvent] = field(default_factory=list)
-    documents: list[bytes] = field(default_factory=list)
-    types: list[KnownType] = field(default_factory=list)
-    customer_ids: list[int] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)
-    bodies: list[int] = field(default_factory=list)
-    microseconds: list[int] = field(default_factory=list)
-    days: list[date] = field(default_factory=list)
-    series: list[int] = field(default_factory=list)
-    series_keys: dict[SeriesKey, int] = field(default_factory=dict)
-    measures: dict[str, Column] = field(default_factory=dict)
-    cost_states: list[int] = field(default_factory=list)
-    costs: dict[str, Column] = field(default_factory=dict)
-    is_strict: list[bool] = field(default_factory=list)
-    # Positions of events with the provider's response id.
-    calls: list[int] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Preparation:
-    """What became of each event of a request: its position among the prepared ones, or why it can't be taken.
-
-    Events with the same identity have the same position; the first of them that can be taken is the one that is
-    prepared, and `repeats` has the others with their type, by their index in the request.
-    """
-
-    prepared: PreparedEvents
-    outcomes: list[int | EventError]
-    repeats: dict[int, tuple[CanonicalEvent, KnownType]]
-
-
-@dataclass(slots=True)
-class Circumstances:
-    """What events are prepared by. `refused_series` can't be made, `refused_events` (by identity) are not to count."""
-
-    customers: Mapping[str, KnownCustomer]
-    types: Mapping[str, KnownType]
-    book: CostBook
-    received_at: datetime
-    now: datetime
-    limits: ShapeLimits
-    refused_series: Mapping[SeriesKey, EventError]
-    refused_events: Mapping[bytes, EventError]
-    # What charges the calls of each provider and model that the request names.
-    in_force: dict[tuple[str, str], tuple[str, InForce | None]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -188,7 +115,7 @@ def _sort(
         occurred_at = event.occurred_at
         instant = received if occurred_at is None else microseconds(occurred_at)
         if not _EARLIEST <= instant <= latest:
-            outcomes[index] = _time_error(instant)
+            outcomes[index] = time_error(instant)
             continue
         if refused and identity in refused:
             outcomes[index] = refused[identity]
@@ -326,29 +253,6 @@ def _charges(named: tuple[str, str], occurred_at: datetime, by: Circumstances) -
     return provider, charges
 
 
-def provider_of(named: tuple[str, str], match: CostMatch | None) -> str:
-    """The provider of a call: the one that was recognised, or what the client says."""
-    return named[0] if match is None else match.provider
-
-
-def check_time(occurred_at: datetime, *, now: datetime) -> None:
-    """Raises EventError for a time that no event can have."""
-    if not EARLIEST <= occurred_at <= now + MAX_AHEAD:
-        raise _time_error(microseconds(occurred_at))
-
-
-def call_model(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """Provider and model of a call as its client names them; empty when it doesn't."""
-    for key in PROVIDERS:
-        provider = properties.get(key)
-        if provider and isinstance(provider, str):
-            break
-    else:
-        provider = ""
-    model = properties.get(MODEL)
-    return provider, model if isinstance(model, str) else ""
-
-
 def _unknown(event: CanonicalEvent, customer: KnownCustomer | None) -> EventError:
     if customer is None or customer.is_archived:
         return _customer_error(customer, event)
@@ -377,96 +281,17 @@ def _type_error(event: CanonicalEvent) -> EventError:
     )
 
 
-def _time_error(instant: int) -> EventError:
-    occurred_at = EPOCH + timedelta(microseconds=instant)
-    return EventError(
-        "time_out_of_window",
-        "time",
-        f"time {occurred_at.isoformat()} is not between {EARLIEST.date()} and a day ahead of now.",
-    )
-
-
 def _series_keys(block: _Block, calls: Sequence[Mapping[str, Any]], provider: str) -> list[SeriesKey]:
     """The series of each event; the provider of an AI call is the one that was recognised. Raises EventError."""
     kind, length = block.kind, len(calls)
     known = recognised_dimensions(model=block.named[1], provider=provider) if kind.is_ai_call else {}
     columns = [
-        [_dimension_text(known[name], name)] * length if name in known else _dimension_texts(calls, name)
+        [dimension_text(known[name], name)] * length if name in known else dimension_texts(calls, name)
         for name in kind.dimensions
     ]
     values: Iterable[tuple[str, ...]] = zip(*columns, strict=True) if columns else [()] * length
     ids = [customer.id for customer in block.customers]
     return [(customer_id, kind.id, kind.dimensions, each) for customer_id, each in zip(ids, values, strict=True)]
-
-
-def recognised_dimensions(*, model: str, provider: str) -> dict[str, str]:
-    """The dimensions of an AI call that are not its properties: the provider is the one that was recognised."""
-    return {MODEL: model, PROVIDER: provider}
-
-
-def later_dimensions(
-    properties: Mapping[str, Any], names: Iterable[str], recognised: Mapping[str, str]
-) -> tuple[tuple[str, ...], bool]:
-    """The values of dimensions for an event that was taken already, and whether all of them could be read: what is no
-    dimension's value is empty, as if the event had not carried it."""
-    values, all_read = [], True
-    for name in names:
-        try:
-            values.append(_dimension_text(recognised[name] if name in recognised else properties.get(name), name))
-        except EventError:
-            values.append("")
-            all_read = False
-    return tuple(values), all_read
-
-
-def _dimension_texts(calls: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    stated = [properties.get(name) for properties in calls]
-    if set(map(type, stated)) == {str}:
-        # Few different ones; other values than texts can't be told apart so: 1 is True.
-        for text in set(stated):
-            _dimension_text(text, name)
-        return stated  # type: ignore[return-value]
-    return [_dimension_text(value, name) for value in stated]
-
-
-def _dimension_text(value: Any, name: str) -> str:
-    field = f"properties.{name}"
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str | int | Decimal):
-        raise EventError("invalid_dimension", field, f"{name} must be a text or a number: usage is grouped by it.")
-    text = str(value)
-    if len(text) > MAX_DIMENSION_LENGTH:
-        raise EventError(
-            "invalid_dimension",
-            field,
-            f"{name} has {len(text)} characters; usage is grouped by at most {MAX_DIMENSION_LENGTH}.",
-        )
-    if "\0" in text:
-        raise EventError("invalid_character", field, f"{name} contains a NUL character; leave it out.")
-    return text
-
-
-def values_of_type(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Decimal]:
-    """The event type's own numbers by slot. Raises EventError for what is no number, or too large a one."""
-    values = {}
-    for slot, name in zip(VALUES, names, strict=False):
-        stated = properties.get(name)
-        if stated is None:
-            continue
-        try:
-            values[slot] = parse_decimal(stated, name)
-        except NumberError as error:
-            raise EventError("invalid_number", f"properties.{name}", str(error)) from None
-        if abs(values[slot]) > MAX_VALUE:
-            raise EventError(
-                "invalid_number",
-                f"properties.{name}",
-                f"{name} is above {MAX_VALUE:,} in one event: send a smaller unit's count, or correct it.",
-            )
-    return values
 
 
 def _kept(

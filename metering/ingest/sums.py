@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from amberflow.lib.money import use_money_context
-from metering.ingest.prepare import PreparedEvents
+from metering.ingest.prepared import PreparedEvents
 from metering.measures import COST_PARTS
 from metering.models.event import CostState
 

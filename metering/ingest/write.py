@@ -20,7 +20,7 @@ from psycopg.errors import UniqueViolation
 from metering.arrays import array_literal, instant_array, instant_texts, number_array, uuid_array
 from metering.database import copy_in, run_text, statement
 from metering.ingest.identity import stored_identity
-from metering.ingest.prepare import PreparedEvents
+from metering.ingest.prepared import PreparedEvents
 from metering.ingest.stored import pack
 from metering.ingest.sums import sums_by_day
 from metering.measures import COST_PARTS, POOLS, VALUES

@@ -18,14 +18,14 @@ from django_q.tasks import async_task
 from amberflow.lib.errors import DomainError
 from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
-from metering.ingest.identity import key_instant
-from metering.ingest.prepare import (
+from metering.ingest.dimensions import (
     PROVIDER,
     call_model,
     later_dimensions,
     provider_of,
     recognised_dimensions,
 )
+from metering.ingest.identity import key_instant
 from metering.ingest.resolve import find_series
 from metering.ingest.series_key import SeriesKey
 from metering.ingest.stored import unpack

@@ -14,7 +14,7 @@ from django.db.models import Q
 from metering.arrays import array_literal
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
-from metering.ingest.prepare import values_of_type
+from metering.ingest.own_values import values_of_type
 from metering.ingest.stored import unpack
 from metering.measures import VALUES
 from metering.models import Event, EventBatch, EventType, Series

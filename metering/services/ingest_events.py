@@ -17,7 +17,8 @@ from metering.ingest.canonical import CanonicalEvent, EventError, Rejection
 from metering.ingest.dialects import native
 from metering.ingest.identity import same_content
 from metering.ingest.limits import shape_limits
-from metering.ingest.prepare import Circumstances, Preparation, PreparedEvents, prepare_events
+from metering.ingest.prepare import prepare_events
+from metering.ingest.prepared import Circumstances, Preparation, PreparedEvents
 from metering.ingest.quarantine import keep_rejections
 from metering.ingest.resolve import current_generation, find_customers, find_series, find_types
 from metering.ingest.results import EventResult, IngestResult

@@ -14,7 +14,7 @@ from metering.arrays import array_literal
 from metering.costbook.book import CostBook, current_book
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
-from metering.ingest.prepare import call_model
+from metering.ingest.dimensions import call_model
 from metering.ingest.stored import unpack
 from metering.ingest.tokens import Pools, read_pools
 from metering.measures import COST_PARTS, POOLS

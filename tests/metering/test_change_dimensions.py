@@ -18,8 +18,8 @@ from metering import tasks
 from metering.corrections.selection import Window, check_filter
 from metering.costbook.import_genai import import_cost_book
 from metering.ingest.canonical import CanonicalEvent
+from metering.ingest.dimensions import later_dimensions
 from metering.ingest.identity import event_identity
-from metering.ingest.prepare import later_dimensions
 from metering.ingest.resolve import forget
 from metering.models import CorrectionRun, DimensionChange, Event, EventMonth, EventType, Series, UsageDay
 from metering.properties_seen import properties_seen
