@@ -2,6 +2,8 @@
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import testcases
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -20,6 +22,16 @@ hypothesis_settings.load_profile("amberflow")
 def collected_static_files(tmp_path_factory):
     """An empty folder: tests don't need `collectstatic`, and its absence is warned of when a server starts."""
     django_settings.STATIC_ROOT = tmp_path_factory.mktemp("static_root")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def live_servers_as_deployed():
+    """Live servers take usage by the short way, as amberflow.wsgi does."""
+    from metering.api.short_way import ShortWay
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testcases, "WSGIHandler", lambda: ShortWay(WSGIHandler()))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +56,7 @@ def forgetful_ingestion():
     from customers.services.api_keys import forget_api_keys
     from metering.costbook.book import forget_book
     from metering.ingest.resolve import forget
+    from metering.ingest.write import forget_repeats
     from metering.pressure import forget_pressure
     from metering.services.partitions import forget_partitions
     from metering.services.request_log import forget_calls
@@ -53,5 +66,6 @@ def forgetful_ingestion():
     forget_book()
     forget_partitions()
     forget_rates()
+    forget_repeats()
     forget_pressure()
     forget_calls()

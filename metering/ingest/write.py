@@ -105,8 +105,17 @@ class _Repeats:
                 self._until.clear()
             self._until[client] = time.monotonic() + REPEATS_EXPECTED_S
 
+    def forget(self) -> None:
+        with self._lock:
+            self._until.clear()
+
 
 _repeats = _Repeats()
+
+
+def forget_repeats() -> None:
+    """Expect nothing of any client, as if the process had just started."""
+    _repeats.forget()
 
 
 # --- all new ---------------------------------------------------------------------------------------------------

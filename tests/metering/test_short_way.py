@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import urllib.request
 from io import BytesIO
 
 import pytest
@@ -163,3 +164,12 @@ def test_an_event_counts_once_when_the_short_way_breaks_off(client, monkeypatch)
     answer = json.loads(content)
     assert (status, answer["duplicates"], answer["rejected"]) == (200, 1, 1)
     assert (Event.objects.count(), RejectedEvent.objects.count()) == (1, 1)
+
+
+def test_live_servers_of_the_tests_have_it(live_server, acme):
+    """So that the clients of other systems are tested with it."""
+    headers = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    request = urllib.request.Request(f"{live_server.url}/api/v1/usage", json.dumps([EVENT]).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["accepted"] == 1
+        assert answer.headers["X-Frame-Options"] is None, "which Django's middleware sets"
