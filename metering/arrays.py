@@ -4,9 +4,8 @@ Keys and instants travel binary. Whole numbers, decimals and dates travel as one
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from struct import pack
 from typing import Any
 
@@ -55,21 +54,17 @@ def instant_array(microseconds: Sequence[int]) -> InstantArray:
     return InstantArray(_header(_TIMESTAMPTZ, len(microseconds)) + pack(">" + "iq" * len(microseconds), *numbers))
 
 
-def instant_texts(microseconds: Sequence[int]) -> list[str]:
-    """Instants as PostgreSQL reads them, from microseconds since 1970."""
-    # Many are of the same second, and the text of a whole datetime takes several times as long to make.
-    return [f"{_second_text(each // 1_000_000)}.{each % 1_000_000:06}+0" for each in microseconds]
-
-
-@lru_cache(maxsize=65_536)
-def _second_text(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def number_array(values: Sequence[int | None]) -> str:
     """An array of whole numbers; None is NULL."""
     # The text of a list of whole numbers is written in C; True and False would not be numbers, None is put right.
     return "{" + str(values)[1:-1].replace("None", "NULL") + "}"
+
+
+def decimal_array(values: Sequence[int | None], places: int) -> str:
+    """An array of decimals, from whole numbers of the last of so many decimals; None is NULL."""
+    if not places:
+        return number_array(values)
+    return "{" + ",".join(["NULL" if value is None else f"{value}e-{places}" for value in values]) + "}"
 
 
 def array_literal(values: Iterable[int | str | Decimal | date | None]) -> str | None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from amberflow.lib.money import CONTEXT, ZERO
+from amberflow.lib.money import CONTEXT, ZERO, round_to_places
 from metering.measures import INPUT_POOLS, REQUEST
 
 # For each part of the cost the units by which a price list may charge it, the most specific first: without a price
@@ -37,6 +38,17 @@ DETAIL_UNITS = frozenset(unit for _, unit in UNITS_OF_DETAIL.values())
 CHARGED_UNITS = frozenset(unit for units in UNITS_OF_PART.values() for unit in units)
 
 
+# Costs are stored with so many decimals; nearly all have fewer, and then fit into 64 bits as whole numbers of the last.
+PLACES, FEW_PLACES = 24, 16
+
+
+class CostColumns(NamedTuple):
+    """Costs of several calls by part, as whole numbers of the last of so many decimals; None for no cost."""
+
+    places: int
+    parts: Mapping[str, list[int | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """One stored rate: `price` is for `per` units, charged when the call's input is above `above_input_tokens`."""
@@ -58,11 +70,14 @@ class Tier:
     """The price of one token (or call) by part and detail, for calls with more than `above` input tokens.
 
     `unknown` are parts that the list charges only from a higher bound: what they cost here nobody said.
+    `whole_prices` are the prices as whole numbers of the last of `places` decimals; no places if they have more.
     """
 
     above: int
     prices: Mapping[str, Decimal]
     unknown: frozenset[str]
+    places: int | None
+    whole_prices: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +119,8 @@ class PriceList:
             return None
         return costs if costs or _says_zero(pools, prices) else None
 
-    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> dict[str, list[Decimal | None]] | None:
-        """The costs of many calls with the same pools by part, None where cost_parts leaves a part out.
+    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> CostColumns | None:
+        """The costs of many calls with the same pools, no cost where cost_parts leaves a part out.
 
         None for calls that only cost_parts can tell: of several tiers, of unknown cost, or that cost nothing at all.
         """
@@ -117,19 +132,19 @@ class PriceList:
             tier = self._tier(min(inputs, default=0))
             if tier is not self._tier(max(inputs, default=0)):
                 return None
-        if REQUEST in tier.unknown or not tier.unknown.isdisjoint(pools):
+        if tier.places is None or REQUEST in tier.unknown or not tier.unknown.isdisjoint(pools):
             return None
-        costs: dict[str, list[Decimal | None]] = {}
+        costs: dict[str, list[int | None]] = {}
         each_costs = False
         for pool, counts in pools.items():
-            price = tier.prices.get(pool)
+            price = tier.whole_prices.get(pool)
             if price:
-                costs[pool] = [_times(price, count) if count else None for count in counts]
+                costs[pool] = [price * count if count else None for count in counts]
                 each_costs = each_costs or min(counts) > 0
-        if tier.prices.get(REQUEST):
-            costs[REQUEST] = [tier.prices[REQUEST] for _ in next(iter(pools.values()))]
+        if price := tier.whole_prices.get(REQUEST):
+            costs[REQUEST] = [price for _ in next(iter(pools.values()))]
             each_costs = True
-        return costs if each_costs else None
+        return CostColumns(tier.places, costs) if each_costs else None
 
     def _tier(self, input_tokens: int) -> Tier:
         if len(self.tiers) == 1:
@@ -151,7 +166,7 @@ class InForce:
             return {}
         return None if self.prices is None else self.prices.cost_parts(pools)
 
-    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> dict[str, list[Decimal | None]] | None:
+    def cost_columns(self, pools: Mapping[str, Sequence[int]]) -> CostColumns | None:
         """The costs of many calls in this time (see PriceList.cost_columns)."""
         return None if self.prices is None else self.prices.cost_columns(pools)
 
@@ -266,8 +281,21 @@ def _price_list(rates: list[Rate]) -> PriceList:
 
 def _tier(above: int, by_part: Mapping[str, Mapping[int, Decimal]]) -> Tier:
     reached = {part: max((bound for bound in steps if bound <= above), default=None) for part, steps in by_part.items()}
+    prices = {part: by_part[part][bound] for part, bound in reached.items() if bound is not None}
+    places = next((places for places in (FEW_PLACES, PLACES) if _fit(prices.values(), places)), None)
     return Tier(
         above=above,
-        prices={part: by_part[part][bound] for part, bound in reached.items() if bound is not None},
+        prices=prices,
         unknown=frozenset(part for part, bound in reached.items() if bound is None),
+        places=places,
+        whole_prices={} if places is None else {part: in_last_place(price, places) for part, price in prices.items()},
     )
+
+
+def _fit(prices: Iterable[Decimal], places: int) -> bool:
+    return all(price == round_to_places(price, places) for price in prices)
+
+
+def in_last_place(amount: Decimal, places: int) -> int:
+    """An amount as a whole number of the last of so many decimals, rounded as the database does."""
+    return int(CONTEXT.scaleb(round_to_places(amount, places), places))

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from metering.aggregations import microseconds
-from metering.costbook.calculate import InForce
+from metering.costbook.calculate import FEW_PLACES, PLACES, CostColumns, InForce, in_last_place
 from metering.ingest.canonical import CanonicalEvent, EventError, encode_json_lines
 from metering.ingest.dimensions import (
     call_model,
@@ -38,6 +38,7 @@ _EARLIEST = microseconds(EARLIEST)
 _NOT_APPLICABLE, _COSTED, _NO_RATE = CostState.NOT_APPLICABLE.value, CostState.COSTED.value, CostState.NO_RATE.value
 _UNKNOWN: tuple[str, InForce | None] = ("", None)
 _NO_MODEL = ("", "")
+_NO_COSTS = CostColumns(FEW_PLACES, {})
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class _Worked:
     documents: list[bytes]
     provider: str
     measures: dict[str, Column]
-    costs: dict[str, Column]
+    costs: CostColumns
     cost_states: list[int]
     series: list[SeriesKey]
     kept: list[Kept]
@@ -159,7 +160,7 @@ def _work_out(block: _Block, by: Circumstances, position: int) -> _Worked:
     check_shapes(documents, calls, block.names, by.limits)
     provider = ""
     measures: dict[str, Column] = {}
-    costs: dict[str, Column] = {}
+    costs = _NO_COSTS
     states = [_NOT_APPLICABLE] * len(calls)
     if kind.is_ai_call:
         pools, rows = read_pool_columns(block.names, calls)
@@ -198,7 +199,23 @@ def _append(prepared: PreparedEvents, block: _Block, worked: _Worked) -> None:
     prepared.is_strict += [event.occurred_at is None for event in block.events]
     prepared.kept += worked.kept
     _extend(prepared.measures, worked.measures, position, length)
-    _extend(prepared.costs, worked.costs, position, length)
+    _append_costs(prepared, worked.costs, position, length)
+
+
+def _append_costs(prepared: PreparedEvents, costs: CostColumns, position: int, length: int) -> None:
+    """The costs of a block behind those before it, all with as many decimals as any of them needs."""
+    parts = costs.parts
+    if costs.places > prepared.cost_places:
+        prepared.costs = _with_places(prepared.costs, costs.places - prepared.cost_places)
+        prepared.cost_places = costs.places
+    elif costs.places < prepared.cost_places:
+        parts = _with_places(parts, prepared.cost_places - costs.places)
+    _extend(prepared.costs, parts, position, length)
+
+
+def _with_places(columns: Mapping[str, Column], more: int) -> dict[str, Column]:
+    unit = 10**more
+    return {name: [None if each is None else each * unit for each in column] for name, column in columns.items()}
 
 
 def _extend(columns: dict[str, Column], more: Mapping[str, Column], position: int, length: int) -> None:
@@ -217,21 +234,23 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[st
 
 def _cost(
     block: _Block, pools: Mapping[str, list[int]], rows: Sequence[Pools], by: Circumstances
-) -> tuple[str, dict[str, Column], list[int]]:
-    """The provider that was called, the costs of a block by part, and whether each event has a cost."""
+) -> tuple[str, CostColumns, list[int]]:
+    """The provider that was called, the costs of a block, and whether each event has a cost."""
     times = [event.occurred_at or by.received_at for event in block.events]
     first, last = min(times), max(times)
     provider, charges = _charges(block.named, first, by)
     if pools and charges is not None and last < charges.until:
-        columns = charges.cost_columns(pools)
-        if columns is not None:
-            return provider, columns, [_COSTED] * len(times)
+        found = charges.cost_columns(pools)
+        if found is not None:
+            return provider, found, [_COSTED] * len(times)
     if not rows:
         rows = [Pools(zip(pools, row, strict=True)) for row in zip(*pools.values(), strict=True)]
         rows = rows or [Pools()] * len(times)
     costs = [_cost_parts(block.named, at, row, by) for at, row in zip(times, rows, strict=True)]
     states = [_NO_RATE if parts is None else _COSTED for parts in costs]
-    return provider, _columns([parts or {} for parts in costs], COST_PARTS), states
+    whole = [{part: in_last_place(cost, PLACES) for part, cost in (parts or {}).items()} for parts in costs]
+    columns = _columns(whole, COST_PARTS)
+    return provider, CostColumns(PLACES, columns) if columns else _NO_COSTS, states
 
 
 def _cost_parts(named: tuple[str, str], at: datetime, pools: Pools, by: Circumstances) -> dict[str, Decimal] | None:

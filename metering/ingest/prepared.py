@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from metering.costbook.book import CostBook
-from metering.costbook.calculate import InForce
+from metering.costbook.calculate import FEW_PLACES, InForce
 from metering.ingest.canonical import CanonicalEvent, EventError
 from metering.ingest.limits import ShapeLimits
 from metering.ingest.resolve import KnownCustomer, KnownType
@@ -35,8 +35,9 @@ class PreparedEvents:
     of their own.
 
     `documents` are the events as they are stored, `microseconds` since 1970. `series` are numbers in `series_keys`.
-    `measures` (pools and values) and `costs` (by part, in the cost book's currency) are the columns that any event
-    has something in. `is_strict` says that the identity is claimed for all times at once: the client sent none.
+    `measures` (pools and values) and `costs` (by part, in the cost book's currency, as whole numbers of the last of
+    `cost_places` decimals) are the columns that any event has something in. `is_strict` says that the identity is
+    claimed for all times at once: the client sent none.
     """
 
     events: list[CanonicalEvent] = field(default_factory=list)
@@ -52,6 +53,7 @@ class PreparedEvents:
     measures: dict[str, Column] = field(default_factory=dict)
     cost_states: list[int] = field(default_factory=list)
     costs: dict[str, Column] = field(default_factory=dict)
+    cost_places: int = FEW_PLACES
     is_strict: list[bool] = field(default_factory=list)
     # Positions of events with the provider's response id.
     calls: list[int] = field(default_factory=list)

@@ -1,37 +1,31 @@
 """What a request adds to the days of its series, when all of its events are new."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amberflow.lib.money import use_money_context
+import numpy as np
+
+from metering.arrays import decimal_array, number_array
+from metering.binary_rows import Numbers, groups
 from metering.ingest.prepared import PreparedEvents
-from metering.measures import COST_PARTS
 from metering.models.event import CostState
 
 
-@use_money_context()
-def sums_by_day(prepared: PreparedEvents, series_ids: Sequence[int]) -> dict[str, list[Any]]:
-    """A row of UsageDelta for each series (by its number among the prepared) and day, as columns; those that no event
-    has anything in are left out. `ingest.sql` adds up the same where only some events are new."""
-    days: dict[tuple[int, date], list[int]] = defaultdict(list)
-    for position, series_and_day in enumerate(zip(prepared.series, prepared.days, strict=True)):
-        days[series_and_day].append(position)
-    states = prepared.cost_states
-    columns: dict[str, list[Any]] = {
-        "series_id": [series_ids[number] for number, _ in days],
-        "day": [day for _, day in days],
-        "events": [len(positions) for positions in days.values()],
-        "uncosted_events": [
-            [states[position] for position in positions].count(CostState.NO_RATE) for positions in days.values()
-        ],
+def sums_by_day(
+    prepared: PreparedEvents, columns: Mapping[str, Numbers], places: Mapping[str, int], series_ids: Sequence[int]
+) -> dict[str, Any]:
+    """A row of UsageDelta for each series (by its number among the prepared) and day, as arrays by column: of these
+    columns, which are whole numbers of the last of so many decimals, those that have any. `ingest.sql` adds up the same
+    where only some events are new."""
+    order, starts = groups(prepared.series, [day.toordinal() for day in prepared.days])
+    firsts = order[starts].tolist()
+    uncosted = Numbers((np.array(prepared.cost_states) == CostState.NO_RATE).astype(np.int64))
+    return {
+        "series_id": number_array([series_ids[prepared.series[first]] for first in firsts]),
+        "day": "{" + ",".join([str(prepared.days[first]) for first in firsts]) + "}",
+        "events": number_array(np.diff(starts, append=len(order)).tolist()),
+        "uncosted_events": number_array(uncosted.summed(order, starts)),
+        **{
+            name: decimal_array(numbers.summed(order, starts), places.get(name, 0)) for name, numbers in columns.items()
+        },
     }
-    summed = {
-        **prepared.measures,
-        **{f"{part}_cost": prepared.costs[part] for part in COST_PARTS if part in prepared.costs},
-    }
-    for name, column in summed.items():
-        # Without those that have no entry; zeros add nothing.
-        columns[name] = [sum(filter(None, [column[position] for position in positions])) for positions in days.values()]
-    return columns

@@ -9,15 +9,28 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
 
-from metering.arrays import array_literal, instant_array, instant_texts, number_array, uuid_array
+from amberflow.lib.money import AMOUNT_PLACES
+from metering.arrays import array_literal, decimal_array, instant_array, number_array, uuid_array
+from metering.binary_rows import (
+    Numbers,
+    ascending,
+    binary_rows,
+    column_numbers,
+    days,
+    decimals,
+    instants,
+    uuids,
+    whole_numbers,
+)
+from metering.costbook.calculate import in_last_place
 from metering.database import copy_in, run_text, statement
 from metering.ingest.identity import stored_identity
 from metering.ingest.prepared import PreparedEvents
@@ -38,7 +51,7 @@ _TYPES = {
     **{f"{part}_cost": "numeric" for part in COST_PARTS},
 }
 _STRICT_PARTS = ("ingest_strict", "ingest_strict_arrays", "ingest_strict_names", "ingest_strict_only")
-_EVENT_COLUMNS = ("key", "occurred_at", "series_id", "position", "day", "cost_state", "body")
+_EVENT_COLUMNS = ("key", "occurred_at", "series_id", "position", "day", "cost_state", "body", "batch_id")
 
 
 class OutdatedError(Exception):
@@ -124,9 +137,17 @@ def _copy(prepared: PreparedEvents, writing: Writing) -> None:
     keys = prepared.keys
     claiming = keys if writing.strict else _of(keys, prepared.is_strict)
     unclaimed = [] if writing.strict else _of(keys, [not each for each in prepared.is_strict])
-    sums = sums_by_day(prepared, writing.series_ids)
+    places = _places(prepared)
+    columns = column_numbers(
+        {
+            **{name: column for name, column in prepared.measures.items() if name in POOLS},
+            **{name: _in_last_place(column) for name, column in prepared.measures.items() if name in VALUES},
+            **{f"{part}_cost": column for part, column in prepared.costs.items()},
+        }
+    )
+    sums = sums_by_day(prepared, columns, places, writing.series_ids)
     parameters = {
-        **{f"sum_{name}": array_literal(column) or "{}" for name, column in sums.items()},
+        **{f"sum_{name}": array for name, array in sums.items()},
         "unclaimed": uuid_array(unclaimed),
         **_batch(prepared, writing),
     }
@@ -136,35 +157,36 @@ def _copy(prepared: PreparedEvents, writing: Writing) -> None:
     ((batch_id,),) = rows
     # In order, so that two requests with the same ids wait for each other instead of deadlocking.
     if claiming:
-        claims = sorted((stored_identity(key).hex(), key.hex()) for key in claiming)
-        copy_in("COPY metering_eventidentity (identity, key) FROM STDIN", _rows(claims, "%s\t%s\n"))
-    columns = {**prepared.measures, **{f"{part}_cost": column for part, column in prepared.costs.items()}}
-    names = ", ".join((*_EVENT_COLUMNS, "batch_id", *columns))
-    day_texts = {day: str(day) for day in set(prepared.days)}
-    copy_in(
-        f"COPY metering_event ({names}) FROM STDIN (NULL 'None')",
-        _rows(
-            sorted(
-                zip(
-                    [key.hex() for key in keys],
-                    instant_texts(prepared.microseconds),
-                    map(writing.series_ids.__getitem__, prepared.series),
-                    range(len(keys)),
-                    [day_texts[day] for day in prepared.days],
-                    prepared.cost_states,
-                    prepared.bodies,
-                    *columns.values(),
-                    strict=False,
-                )
-            ),
-            "%s\t" * len(_EVENT_COLUMNS) + "\t".join([str(batch_id), *["%s"] * len(columns)]) + "\n",
-        ),
-    )
+        identities = [stored_identity(key) for key in claiming]
+        claims = binary_rows([uuids(identities), uuids(claiming)], ascending(identities))
+        copy_in("COPY metering_eventidentity (identity, key) FROM STDIN (FORMAT binary)", claims)
+    count = len(keys)
+    names = ", ".join((*_EVENT_COLUMNS, *columns))
+    fields = [
+        uuids(keys),
+        instants(prepared.microseconds),
+        whole_numbers(Numbers.of([writing.series_ids[number] for number in prepared.series]), 4),
+        whole_numbers(Numbers.of(range(count)), 4),
+        days(prepared.days),
+        whole_numbers(Numbers.of(prepared.cost_states), 2),
+        whole_numbers(Numbers.of(prepared.bodies), 4),
+        whole_numbers(Numbers.of([batch_id] * count), 8),
+        *[
+            decimals(numbers, places[name]) if name in places else whole_numbers(numbers, 8)
+            for name, numbers in columns.items()
+        ],
+    ]
+    copy_in(f"COPY metering_event ({names}) FROM STDIN (FORMAT binary)", binary_rows(fields, ascending(keys)))
 
 
-def _rows(rows: Sequence[tuple[Any, ...]], form: str) -> bytes:
-    """Rows of numbers, hex digits and times in COPY's text format, None as None."""
-    return ((form * len(rows)) % tuple(chain.from_iterable(rows))).encode()
+def _places(prepared: PreparedEvents) -> dict[str, int]:
+    """How many decimals the whole numbers have that the columns of values and costs are made of."""
+    return {**dict.fromkeys(VALUES, AMOUNT_PLACES), **{f"{part}_cost": prepared.cost_places for part in COST_PARTS}}
+
+
+def _in_last_place(values: Sequence[Decimal | None]) -> list[int | None]:
+    """Values as whole numbers of their last decimal; they never have more."""
+    return [None if value is None else in_last_place(value, AMOUNT_PLACES) for value in values]
 
 
 def _of(keys: Sequence[bytes], chosen: Sequence[bool]) -> list[bytes]:
@@ -195,7 +217,7 @@ def _insert(prepared: PreparedEvents, writing: Writing) -> set[int]:
             name: (array_literal(column) or "{}") if _TYPES[name] == "numeric" else number_array(column)
             for name, column in prepared.measures.items()
         },
-        **{f"{part}_cost": array_literal(column) or "{}" for part, column in prepared.costs.items()},
+        **{f"{part}_cost": decimal_array(column, prepared.cost_places) for part, column in prepared.costs.items()},
     }
     parameters = {
         "key": uuid_array(keys),

@@ -212,7 +212,11 @@ def test_columns_of_costs_are_those_of_each_call(rates, calls):
     columns = in_force.cost_columns(dict(zip(names, map(list, zip(*calls, strict=True)), strict=True)))
     if columns is not None:
         found = [
-            {part: column[place] for part, column in columns.items() if column[place] is not None}
+            {
+                part: Decimal(column[place]).scaleb(-columns.places)
+                for part, column in columns.parts.items()
+                if column[place] is not None
+            }
             for place in range(len(calls))
         ]
         assert found == [in_force.cost_parts(dict(zip(names, call, strict=True))) for call in calls]
