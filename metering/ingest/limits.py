@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
 
 from metering.database import run_statement
 from metering.ingest.canonical import EventError
@@ -124,9 +123,7 @@ class _Stored:
 
 def lock_series_of(customer_ids: Iterable[int]) -> None:
     """Until the transaction ends, nobody else makes series of these customers: so that a limit holds exactly."""
-    with connection.cursor() as cursor:
-        for customer_id in sorted(set(customer_ids)):
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s), %s)", [_LOCK_SPACE, customer_id])
+    run_statement("lock_series", {"space": _LOCK_SPACE, "customers": sorted(set(customer_ids))})
 
 
 def refused_series(keys: Sequence[SeriesKey]) -> dict[SeriesKey, EventError]:

@@ -7,23 +7,24 @@ remembered under a *generation*, which ends when any of that changes, and writin
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
 from customers.models import Customer
 from metering.aggregations import EPOCH, microseconds
+from metering.arrays import uuid_array
 from metering.calendar import Calendar, calendars
-from metering.ingest.canonical import EventError
+from metering.database import run_statement
+from metering.ingest.canonical import EventError, encode_json
 from metering.ingest.customer_names import find_named
 from metering.ingest.limits import lock_series_of, refused_series
 from metering.ingest.series_key import SeriesKey, dimensions_of, series_digest
-from metering.models import CustomerAlias, EventType, IngestionChange, Series
+from metering.models import CustomerAlias, EventType, IngestionChange
 from metering.needs import NOTHING, Needs, all_needs
 
 REMEMBERED_S = 3.0
@@ -224,7 +225,9 @@ def _remember(fresh: dict[SeriesKey, int]) -> None:
 
 
 def _intern(keys: list[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
-    by_digest = {series_digest(key): key for key in keys}
+    digests = {key: series_digest(key) for key in keys}
+    # Two keys can be one series, where the declared dimensions changed.
+    by_digest = {digest: key for key, digest in digests.items()}
     found = _read_series(by_digest)
     refused: Refused = {}
     if by_digest.keys() - found.keys():
@@ -233,28 +236,32 @@ def _intern(keys: list[SeriesKey]) -> tuple[dict[SeriesKey, int], Refused]:
             # Whoever held the lock may have made them.
             found |= _read_series(by_digest.keys() - found.keys())
             new = [digest for digest in by_digest if digest not in found]
-            refused = refused_series([by_digest[digest] for digest in new])
-            missing = sorted(digest for digest in new if by_digest[digest] not in refused)
-            Series.objects.bulk_create(
-                (
-                    Series(
-                        customer_id=by_digest[digest][0],
-                        event_type_id=by_digest[digest][1],
-                        dimensions=dimensions_of(by_digest[digest]),
-                        digest=digest,
-                    )
-                    for digest in missing
-                ),
-                ignore_conflicts=True,
+            refused = refused_series([by_digest[digest] for digest in new]) if new else {}
+            found |= _make_series(
+                {digest: by_digest[digest] for digest in sorted(new) if by_digest[digest] not in refused}
             )
-        found |= _read_series(missing)
-    # Two keys can be one series, where the declared dimensions changed.
-    digests = {key: series_digest(key) for key in keys}
     return (
         {key: found[digest] for key, digest in digests.items() if digest in found},
         {key: refused[by_digest[digest]] for key, digest in digests.items() if by_digest[digest] in refused},
     )
 
 
-def _read_series(digests: Iterable[UUID]) -> dict[UUID, int]:
-    return dict(Series.objects.filter(digest__in=list(digests)).values_list("digest", "id"))
+def _make_series(keys: Mapping[bytes, SeriesKey]) -> dict[bytes, int]:
+    """The ids of series that nobody else can make meanwhile."""
+    if not keys:
+        return {}
+    made = run_statement(
+        "make_series",
+        {
+            "digest": uuid_array(list(keys)),
+            "customer_id": [key[0] for key in keys.values()],
+            "event_type_id": [key[1] for key in keys.values()],
+            "dimensions": [encode_json(dimensions_of(key)).decode() for key in keys.values()],
+        },
+    )
+    return {digest.bytes: number for digest, number in made}
+
+
+def _read_series(digests: Iterable[bytes]) -> dict[bytes, int]:
+    known = run_statement("known_series", {"digest": uuid_array(list(digests))})
+    return {digest.bytes: number for digest, number in known}

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 
 from amberflow.lib.money import AMOUNT_PLACES
@@ -58,6 +58,11 @@ class OutdatedError(Exception):
     """The events were prepared by what no longer holds: prepare them again under the newest generation."""
 
 
+class KnownEventsError(Exception):
+    """Some of the events are there already, which only shows when all of them are copied: write them again, in another
+    transaction."""
+
+
 class Outcome(Enum):
     """What became of an event that was written."""
 
@@ -83,22 +88,23 @@ class Writing:
 def write_events(prepared: PreparedEvents, writing: Writing) -> set[int]:
     """Write the events that are new, and return their positions; the others are known (`stored_events`).
 
-    In one transaction, or the caller's. Raises OutdatedError, and writes nothing, when the generation under which they
-    were prepared is not the newest.
+    In the caller's transaction if they are COPY_FROM or more. Raises OutdatedError, and writes nothing, when the
+    generation under which they were prepared is not the newest, and KnownEventsError, which ends the transaction, at
+    most once for the same events.
     """
     # Which of them are new decides what is kept beside sums.
     may_copy = len(prepared.keys) >= COPY_FROM and not prepared.kept
     client = (writing.source, writing.api_key_id)
-    if may_copy and not _repeats.are_expected(client):
-        try:
-            with transaction.atomic():
-                _copy(prepared, writing)
-            return set(range(len(prepared.keys)))
-        except IntegrityError as error:
-            if not isinstance(error.__cause__, UniqueViolation):
-                raise
-            _repeats.expect(client)
-    return _insert(prepared, writing)
+    if not may_copy or _repeats.are_expected(client):
+        return _insert(prepared, writing)
+    try:
+        _copy(prepared, writing)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        _repeats.expect(client)
+        raise KnownEventsError from None
+    return set(range(len(prepared.keys)))
 
 
 class _Repeats:

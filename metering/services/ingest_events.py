@@ -24,7 +24,7 @@ from metering.ingest.resolve import current_generation, find_customers, find_ser
 from metering.ingest.results import EventResult, IngestResult
 from metering.ingest.series_key import SeriesKey
 from metering.ingest.stored import stored_events, unpack
-from metering.ingest.write import COPY_FROM, Outcome, OutdatedError, Writing, write_events
+from metering.ingest.write import COPY_FROM, KnownEventsError, Outcome, OutdatedError, Writing, write_events
 from metering.models import EventBatch
 from metering.services.missing_customers import create_missing_customers
 from metering.services.partitions import ensure_event_partitions
@@ -104,8 +104,9 @@ def ingest_events(
             if keep_rejected:
                 keep_rejections(undone.refused, source=source, api_key_id=api_key_id, received_at=received_at)
             return undone.result
-        except OutdatedError:
+        except (OutdatedError, KnownEventsError):
             # A meter or a time zone changed in between; each change is waited for by itself, so this comes to an end.
+            # Or some events are there already: which ones is found out by another statement the next time.
             generation = current_generation(afresh=True)
 
 

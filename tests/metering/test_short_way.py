@@ -5,9 +5,10 @@ import json
 import urllib.request
 from io import BytesIO
 
+import psycopg
 import pytest
 from django.core.wsgi import get_wsgi_application
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from customers.models import ApiKey
 from customers.services.api_keys import limit_api_key, revoke_api_key
@@ -164,6 +165,17 @@ def test_an_event_counts_once_when_the_short_way_breaks_off(client, monkeypatch)
     answer = json.loads(content)
     assert (status, answer["duplicates"], answer["rejected"]) == (200, 1, 1)
     assert (Event.objects.count(), RejectedEvent.objects.count()) == (1, 1)
+
+
+def test_a_connection_that_was_lost_is_made_anew(client):
+    assert client.post("/api/v1/usage", [EVENT])[0] == 200
+    own = connection.connection.info
+    with psycopg.connect(own.dsn) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [own.backend_pid])
+    assert client.post("/api/v1/usage", [{**EVENT, "id": "2"}])[0] == 200
+    assert client.long == ["/api/v1/usage"]
+    assert client.post("/api/v1/usage", [{**EVENT, "id": "3"}])[0] == 200
+    assert (len(client.long), Event.objects.count()) == (1, 3)
 
 
 def test_live_servers_of_the_tests_have_it(live_server, acme):
