@@ -80,7 +80,7 @@ def _take(environ: Mapping[str, Any], body: bytes, dialects: tuple[Dialect, ...]
     try:
         close_old_connections()
         # Whether the connection still works shows by itself, and if it doesn't Django makes another one.
-        connection.health_check_done = True
+        connection.health_check_done = True  # type: ignore[attr-defined]
         key = find_api_key(plaintext=sent_key({"Authorization": headers.get("authorization", ""), **headers}))
         if key is None or not _may_send(key):
             return None

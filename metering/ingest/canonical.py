@@ -230,7 +230,8 @@ def read_time(value: Any, name: str) -> datetime | None:
         return None
     if isinstance(value, str):
         try:
-            instant = datetime.fromisoformat(value)
+            # RFC 3339 lets the T and the Z be small letters.
+            instant = datetime.fromisoformat(value.upper())
             if instant.tzinfo is UTC:
                 return instant
             if instant.tzinfo is not None:
