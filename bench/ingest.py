@@ -182,7 +182,7 @@ class _Bench:
         for name, (write, path, batch) in bodies.DIALECTS.items():
             rate = self._rate(
                 lambda write=write, path=path, batch=batch: self._requests(  # type: ignore[misc]
-                    write, path=path, batch=batch, count=max(4, self.options.requests // 4 * 1000 // batch // 4)
+                    write, path=path, batch=batch, count=min(300, max(4, self.options.requests * 1000 // batch // 16))
                 )
             )
             self.say.row(f"{name}, batches of {batch:,}", f"{rate:,.0f}")
