@@ -17,8 +17,8 @@ _FIRST_DAY = date(2000, 1, 1).toordinal()
 # The digits that PostgreSQL keeps of a decimal are of base 10,000, so a point stands between groups of four.
 _BASE, _GROUP = 10_000, 4
 _NEGATIVE = 0x4000
-# Stored decimals have at most so many places; what is sent with fewer is filled up by the server.
-_MOST_IN_64_BITS = 2**63
+_BEYOND_64_BITS = 2**63
+_LOWEST = -(2**63)
 
 Bytes = NDArray[np.uint8]
 
@@ -40,14 +40,16 @@ class Numbers:
             missing = np.array([each is None for each in column])
             whole = [each or 0 for each in column]
         try:
-            return cls(np.array(whole, np.int64), missing)
+            values: NDArray[Any] = np.array(whole, np.int64)
         except OverflowError:
-            return cls(np.array(whole, object), missing)
+            values = np.array(whole, object)
+        # The lowest number of 64 bits has no positive counterpart in them.
+        return cls(values.astype(object) if _LOWEST in values else values, missing)
 
     def summed(self, order: NDArray[np.intp], starts: NDArray[np.intp]) -> list[int]:
         """The sum of each of some groups: entries in this order, a group beginning at each of the starts. Exact."""
         values = self.values
-        if values.dtype != object and max(int(values.max()), -int(values.min())) * len(values) >= _MOST_IN_64_BITS:
+        if values.dtype != object and max(int(values.max()), -int(values.min())) * len(values) >= _BEYOND_64_BITS:
             values = values.astype(object)
         sums: list[int] = np.add.reduceat(values[order], starts).tolist()
         return sums
@@ -69,6 +71,16 @@ def uuids(values: Sequence[bytes]) -> Field:
 def whole_numbers(numbers: Numbers, width: int) -> Field:
     """Numbers of 2, 4 or 8 bytes. Raises OverflowError for those that don't fit into 8."""
     return Field(_as_bytes(numbers.values, width), numbers.missing)
+
+
+def positions(count: int) -> Field:
+    """Numbers from 0, of 4 bytes."""
+    return Field(_as_bytes(np.arange(count), 4))
+
+
+def everywhere(number: int, count: int) -> Field:
+    """The same number of 8 bytes so many times."""
+    return Field(_as_bytes(np.full(count, number, np.int64), 8))
 
 
 def instants(microseconds: Sequence[int]) -> Field:

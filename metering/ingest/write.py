@@ -26,7 +26,9 @@ from metering.binary_rows import (
     column_numbers,
     days,
     decimals,
+    everywhere,
     instants,
+    positions,
     uuids,
     whole_numbers,
 )
@@ -172,11 +174,11 @@ def _copy(prepared: PreparedEvents, writing: Writing) -> None:
         uuids(keys),
         instants(prepared.microseconds),
         whole_numbers(Numbers.of([writing.series_ids[number] for number in prepared.series]), 4),
-        whole_numbers(Numbers.of(range(count)), 4),
+        positions(count),
         days(prepared.days),
         whole_numbers(Numbers.of(prepared.cost_states), 2),
         whole_numbers(Numbers.of(prepared.bodies), 4),
-        whole_numbers(Numbers.of([batch_id] * count), 8),
+        everywhere(batch_id, count),
         *[
             decimals(numbers, places[name]) if name in places else whole_numbers(numbers, 8)
             for name, numbers in columns.items()

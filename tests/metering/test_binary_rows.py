@@ -38,9 +38,12 @@ rows = st.lists(
         st.integers(-(10**15), 10**16),
         st.dates(date(1999, 1, 1), date(2100, 1, 1)),
         st.integers(-5, 5),
-        maybe(st.integers(-(2**63) + 1, 2**63 - 1)),
+        maybe(st.sampled_from([-(2**63), 2**63 - 1]) | st.integers(-(2**63), 2**63 - 1)),
         maybe(st.sampled_from([0, 1, -1, 9999, 10**4, 10**16, -(10**24), 10**38 - 1]) | st.integers(0, 10**38 - 1)),
-        maybe(st.sampled_from([0, 1, -1, 10**12, -(10**30)]) | st.integers(-(10**38) + 1, 10**38 - 1)),
+        maybe(
+            st.sampled_from([0, 1, -1, 10**12, -(10**30), -(2**63), 2**63, 1 - 2**63])
+            | st.integers(-(10**38) + 1, 10**38 - 1)
+        ),
     ),
     min_size=1,
     max_size=8,
@@ -81,7 +84,16 @@ class CopiedRows(TestCase):
         ]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), maybe(st.integers(-(2**63) + 1, 2**64))), min_size=1))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 2),
+            maybe(st.sampled_from([-(2**63), 2**63]) | st.integers(-(2**63), 2**64)),
+        ),
+        min_size=1,
+    )
+)
 def test_sums_of_groups_are_exact(entries):
     first, second, numbers = map(list, zip(*entries, strict=True))
     order, starts = groups(first, second)
