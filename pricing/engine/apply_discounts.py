@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from amberflow.lib.allocation import split
-from amberflow.lib.money import ONE, ZERO, round_to_places, use_money_context
+from amberflow.lib.money import ONE, ZERO, round_to_places, use_working_context, without_guard
 from pricing.engine.discounts import KIND_ORDER, AppliedDiscount, Discount, Discounted
 from pricing.engine.graduated_percent import graduated_percent_of
 from pricing.engine.price import Price
@@ -62,7 +62,7 @@ class _Target:
         return len(self.chosen) == len(self.open.remaining)
 
 
-@use_money_context()
+@use_working_context()
 def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableLine]) -> list[Discounted]:
     """Take the discounts off the lines, which are in the order of the invoice; one result per line.
 
@@ -76,7 +76,7 @@ def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableL
             _apply(discount, targets)
     return [
         Discounted(
-            each.left,
+            without_guard(each.left),
             _taken(each),
             tuple(each.applied),
         )

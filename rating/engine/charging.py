@@ -11,7 +11,7 @@ from amberflow.lib.allocation import split
 from amberflow.lib.money import ONE, ZERO, plain, round_to_places
 from pricing.engine.charge import Charge, charge, charge_fee, list_amount, prorated
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.explain import Step, known_digits, money_text, number_text
 from pricing.engine.pipeline import without_units
 from pricing.engine.price import Price, Usage
 from rating.engine.aggregate import Window, shares
@@ -233,7 +233,7 @@ def _charge_segment(inp: PeriodInput, price: Price, segment: Segment, counted: _
     text = (
         f"{number_text(charged.amount)} − {number_text(earlier)} for what came before = {money_text(amount, currency)}"
     )
-    step = Step("without_earlier", text, amount, (("earlier", plain(earlier)),))
+    step = Step("without_earlier", text, amount, (("earlier", known_digits(earlier)),))
     return replace(charged, quantity=counted.quantity, amount=amount, steps=(begun, *charged.steps, step))
 
 
