@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from amberflow.lib.allocation import split
 from amberflow.lib.money import ONE, ZERO, round_to_places, use_working_context, without_guard
-from pricing.engine.discounts import KIND_ORDER, AppliedDiscount, Discount, Discounted
+from pricing.engine.discounts import KIND_RANK, AppliedDiscount, Discount, Discounted
 from pricing.engine.graduated_percent import graduated_percent_of
 from pricing.engine.price import Price
 from pricing.engine.selection import matches
@@ -94,7 +94,7 @@ def _taken(opened: _Open) -> tuple[Decimal, ...]:
 
 
 def _rank(discount: Discount) -> tuple[int, int, str, str]:
-    return (discount.priority, KIND_ORDER.index(discount.kind), discount.created, discount.key)
+    return (discount.priority, KIND_RANK[discount.kind], discount.created, discount.key)
 
 
 def _select(discount: Discount, opened: _Open) -> _Target | None:
