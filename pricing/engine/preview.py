@@ -65,6 +65,10 @@ def _price(document: Mapping[str, Any]) -> Price:
     if value is None:
         raise DocumentError("missing", "price", "a preview needs a price; add a price document.")
     try:
+        if isinstance(value, Mapping) and value.get("model") == "flat" and value.get("meter") is not None:
+            # A fee beside a meter's usage: it is the same whatever was used. A plan keeps its fees without.
+            text_of(value["meter"], "meter")
+            value = {**value, "meter": None}
         return parse_price(cast(Mapping[str, Any], value))
     except DocumentError as error:
         raise error_inside("price", error) from None
