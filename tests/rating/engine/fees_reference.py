@@ -2,7 +2,8 @@
 without a look at the engine.
 
 A plan is plain JSON, its days are numbers: `days` of the `full_days` of the period; `fees` (key, price document, first
-day, end, times), `usage_prices` (key, price document, quantities by day), `trial` (the first day that isn't free) and
+day, end, times), `usage_prices` (key, price document, each event's value by day; it cost as
+much), `trial` (the first day that isn't free) and
 `discounts` (documents with day numbers).
 """
 
@@ -52,19 +53,21 @@ def fee_line(plan, fee):
 def usage_line(plan, entry):
     """Each day pays what it adds to the running total; of models that price the whole, its part of the quantity."""
     price = prorated(plan, entry["price"])
-    used = {int(day): F(quantity) for day, quantity in entry["usage"].items()}
+    # What is free is used up by the first days, and in a day by the smallest events.
+    values = {int(day): sorted(F(value) for value in values) for day, values in entry["usage"].items()}
+    used = {day: sum(of_day, F(0)) for day, of_day in values.items()}
     total = sum(used.values(), F(0))
     lasts = range(plan["days"])
     if not used:
         due = reference_list_amount(price, F(0), [])
         return Line(entry["key"], price, dict.fromkeys(lasts, due / plan["days"]), lasts)
-    if price["model"] in ("volume", "stairstep", "package", "volume_package"):
+    if price["model"] in ("volume", "stairstep", "package", "volume_package", "cost_plus"):
         whole = reference_list_amount(price, total, [total])
         return Line(entry["key"], price, {day: whole * quantity / total for day, quantity in used.items()}, lasts)
     left, so_far, before, events = {}, F(0), F(0), []
     for day in sorted(used):
         so_far += used[day]
-        events.append(used[day])
+        events += values[day]
         after = reference_list_amount(price, so_far, events)
         left[day], before = after - before, after
     return Line(entry["key"], price, left, lasts)

@@ -1,6 +1,9 @@
-"""Fees that begin and end inside a period, one-time fees, trials and prorated units, against plain fractions."""
+"""Fees that begin and end inside a period, one-time fees, trials, prorated units, single
+events with bounds and provider costs, against plain fractions."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -9,19 +12,19 @@ from random import Random
 import pytest
 
 from amberflow.lib.periods import Period
+from metering.usage_stat import UsageStat
 from pricing.engine.discount_document import parse_discount
 from pricing.engine.document import parse_price
 from rating.engine.inputs import PeriodInput, PriceInput, SeriesDay
 from rating.engine.rate_period import rate_period
-from tests.pricing.engine.random_previews import _number, _price
+from tests.pricing.engine.random_previews import MODELS, _number, _price
 from tests.pricing.engine.reference import PLACES
 from tests.rating.engine.fees_reference import reference_fees
-from tests.rating.engine.random_plans import CALLS, FIRST, _without_event_bounds, day
+from tests.rating.engine.random_plans import CALLS, FIRST, day
 from tests.rating.engine.reference import rounded
 
 # Slices have 12 decimals, so an amount this near to half a minor unit may be rounded either way.
 NEARLY = Fraction(1, 10**8)
-USAGE_MODELS = ("per_unit", "graduated", "volume", "stairstep", "package", "percentage", "graduated_percentage")
 
 
 def random_fees(random):
@@ -54,10 +57,14 @@ def _fee(random, plan, number):
 
 
 def _usage_price(random, plan):
-    price = _without_event_bounds(_price(random, random.choice(USAGE_MODELS)))
+    price = _price(random, random.choice([model for model in MODELS if model != "flat"]))
     price |= {"currency": plan["currency"], "meter": "calls", "prorate_units": random.random() < 0.6}
     days = sorted(random.sample(range(plan["days"]), random.randint(0, min(plan["days"], 4))))
-    return {"key": "usage", "price": price, "usage": {str(n): str(Decimal(_number(random, 900, 3)) + 1) for n in days}}
+    return {"key": "usage", "price": price, "usage": {str(n): _values(random) for n in days}}
+
+
+def _values(random):
+    return [str(Decimal(_number(random, 400, 3)) + 1) for _ in range(random.randint(1, 3))]
 
 
 def _discount(random, days, number):
@@ -83,6 +90,13 @@ def discount_of(document):
     return parse_discount(found, key=document["created"])
 
 
+def row_of(on, values):
+    total = {"value_1": sum(values)}
+    amounts = tuple(sorted(Counter(values).items()))
+    stat = UsageStat(0, Decimal(0), Decimal(0), 0, "", Decimal(0), Decimal(0), Decimal(0), amounts)
+    return SeriesDay(1, "llm_call", (), on, len(values), total, total, stats={"amount": stat})
+
+
 def input_of(plan):
     end = day(plan["days"])
     fees = [
@@ -96,7 +110,10 @@ def input_of(plan):
         )
         for fee in plan["fees"]
     ]
-    usage = [PriceInput(entry["key"], "usage", parse_price(entry["price"]), CALLS, 1) for entry in plan["usage_prices"]]
+    usage = [
+        PriceInput(entry["key"], "usage", parse_price(entry["price"]), replace(CALLS, stat="amount"), 1)
+        for entry in plan["usage_prices"]
+    ]
     return PeriodInput(
         subscription="s1",
         currency=plan["currency"],
@@ -111,9 +128,9 @@ def input_of(plan):
         ),
         prices=(*fees, *usage),
         series_days=tuple(
-            SeriesDay(1, "llm_call", (), day(int(number)), 1, {"value_1": Decimal(quantity)}, {})
+            row_of(day(int(number)), [Decimal(value) for value in values])
             for entry in plan["usage_prices"]
-            for number, quantity in entry["usage"].items()
+            for number, values in entry["usage"].items()
         ),
         discounts=tuple(discount_of(document) for document in plan["discounts"]),
         trial_ends=day(plan["trial"]) if plan["trial"] else None,
