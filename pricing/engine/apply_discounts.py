@@ -21,7 +21,9 @@ class DiscountableLine:
     `quantities` (the meter's unit), `days` and `dims`, position by position.
 
     A part without a day, like that of a preview, is in every window; `price_key` None is every price's key.
-    `without_units(n)`: the list amount if n fewer units (after `unit_scale`) had been used; None for fees.
+    `without_units(own, earlier, later)`: the list amount if so many fewer units (after `unit_scale`) had been used in
+    the line itself, and in the lines before and after it that count on with it; None for fees. `goes_on`: the line
+    counts on where the one before it ended.
     `at_price(price)`: the gross by part at another price, the same where a fee meets usage or usage a fee.
     """
 
@@ -33,7 +35,8 @@ class DiscountableLine:
     gross: Sequence[Decimal]
     quantities: Sequence[Decimal]
     unit_scale: Decimal = ONE
-    without_units: Callable[[Decimal], Decimal] | None = None
+    without_units: Callable[[Decimal, Decimal, Decimal], Decimal] | None = None
+    goes_on: bool = False
     at_price: Callable[[Price], Sequence[Decimal]] | None = None
 
 
@@ -41,6 +44,7 @@ class DiscountableLine:
 class _Open:
     """A line while discounts are taken off it."""
 
+    number: int
     line: DiscountableLine
     left: Decimal
     remaining: list[Decimal]
@@ -69,7 +73,7 @@ def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableL
     None takes more than what is left of the parts it selects. What it takes of a line is shared over those parts by
     what is left of each; amounts and graduated percents are first shared over the lines in the same way.
     """
-    opened = [_Open(line, line.amount, list(line.gross)) for line in lines]
+    opened = [_Open(number, line, line.amount, list(line.gross)) for number, line in enumerate(lines)]
     for discount in sorted(discounts, key=_rank):
         targets = [target for each in opened if (target := _select(discount, each)) is not None]
         if targets:
@@ -117,7 +121,9 @@ def _select(discount: Discount, opened: _Open) -> _Target | None:
         rounded_base = max(ZERO, sum((opened.remaining[position] for position in chosen), ZERO))
     # The whole line is discounted on its exact amount, so that it is rounded only once, at the very end.
     base = opened.left if len(chosen) == len(opened.remaining) else rounded_base
-    return _Target(opened, chosen, rounded_base, base) if base else None
+    # Units of a line that costs nothing may be free too.
+    is_worth_it = base or (discount.kind == "free_units" and chosen)
+    return _Target(opened, chosen, rounded_base, base) if is_worth_it else None
 
 
 def _in_filter(discount: Discount, line: DiscountableLine, dims: Dimensions) -> bool:
@@ -184,24 +190,62 @@ def _free_units(units: Decimal, targets: Sequence[_Target]) -> tuple[list[Decima
     """What the free units are worth by line: the first lines have theirs first."""
     taken: list[Decimal] = []
     used: list[Decimal | None] = []
-    for target in targets:
-        opened, line = target.open, target.open.line
-        if line.without_units is None or not units:
-            taken.append(ZERO)
-            used.append(None)
+    for run in _runs(targets):
+        if not units or all(target.open.line.without_units is None or not target.base for target in run):
+            taken += [ZERO] * len(run)
+            used += [None] * len(run)
             continue
-        quantity = sum((line.quantities[position] for position in target.chosen), ZERO) / line.unit_scale
-        free = min(units, max(ZERO, quantity - opened.free_units))
-        units -= free
-        # Units that an earlier discount made free are gone; what other discounts took, they took of these too.
-        standing = line.without_units(opened.free_units)
-        worth = standing - line.without_units(opened.free_units + free)
-        if standing and any(applied.kind != "free_units" for applied in opened.applied):
-            worth = worth * opened.left / standing
-        opened.free_units += free
-        taken.append(min(target.base, max(ZERO, worth)))
-        used.append(free)
+        free = []
+        for target in run:
+            quantity = sum((target.open.line.quantities[position] for position in target.chosen), ZERO)
+            free.append(min(units, max(ZERO, quantity / target.open.line.unit_scale - target.open.free_units)))
+            units -= free[-1]
+        taken += _worth_of_units(run, free)
+        used += free
+        for target, more in zip(run, free, strict=True):
+            target.open.free_units += more
     return taken, used
+
+
+def _runs(targets: Sequence[_Target]) -> list[list[_Target]]:
+    """The lines whose units are counted on from one to the next, together."""
+    runs: list[list[_Target]] = []
+    for target in targets:
+        if runs and target.open.line.goes_on and runs[-1][-1].open.number == target.open.number - 1:
+            runs[-1].append(target)
+        else:
+            runs.append([target])
+    return runs
+
+
+def _worth_of_units(run: Sequence[_Target], free: Sequence[Decimal]) -> list[Decimal]:
+    """By line of a run, what so many more free units are worth.
+
+    Units that become free leave the tiers to those that come later: these may cost more then, which the earlier ones'
+    worth is less.
+    """
+    worth = []
+    for number, target in enumerate(run):
+        opened, line = target.open, target.open.line
+        assert line.without_units is not None  # all lines of a run are usage, or there is only one with units
+        before, after = (
+            line.without_units(
+                opened.free_units + is_more * free[number],
+                sum((run[n].open.free_units + is_more * free[n] for n in range(number)), ZERO),
+                sum((run[n].open.free_units + is_more * free[n] for n in range(number + 1, len(run))), ZERO),
+            )
+            for is_more in (0, 1)
+        )
+        saved = before - after
+        # What other discounts took, they took of these units too.
+        if before and any(applied.kind != "free_units" for applied in opened.applied):
+            saved = saved * opened.left / before
+        worth.append(saved)
+    gains = [max(ZERO, saved) for saved in worth]
+    gained, total = sum(gains, ZERO), max(ZERO, sum(worth, ZERO))
+    if gained > total:
+        gains = [gain * total / gained for gain in gains]
+    return [min(target.base, gain) for target, gain in zip(run, gains, strict=True)]
 
 
 def _promotional(price: Price | None, target: _Target) -> Decimal:

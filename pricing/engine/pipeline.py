@@ -71,6 +71,10 @@ def preview_price(
     """Price bare usage for a full period. Scopes and windows of discounts don't matter, as there are no days."""
     charged = charge(price, usage, unit=unit)
     is_usage = CHARGE_MODELS[price.model].is_usage
+
+    def amount_without(own: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
+        return list_amount(price, without_units(price, usage, own))  # no line is before or after it
+
     line = DiscountableLine(
         price_key=None,
         meter=price.meter,
@@ -80,7 +84,7 @@ def preview_price(
         gross=[round_to_places(charged.amount)],
         quantities=[usage.quantity],
         unit_scale=price.unit_scale,
-        without_units=(lambda units: list_amount(price, without_units(price, usage, units))) if is_usage else None,
+        without_units=amount_without if is_usage else None,
         at_price=lambda promotional: [charge(promotional, usage, unit=unit).amount],
     )
     (discounted,) = apply_discounts(discounts, [line])

@@ -169,10 +169,14 @@ def _usage_lines(
             return _by_day(list(_dates(segment)), list_amount(other, counted.total)).gross
         return _gross(_price_in(inp, other), segment, counted, _amount_of(other, segment, counted))
 
-    def amount_without(units: Decimal) -> Decimal:
-        until = without_units(price, counted.until, units)
-        total = without_units(price, counted.total, units)
-        return _amount_of(price, segment, replace(counted, until=until, total=total))
+    def amount_without(own: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
+        fewer = replace(
+            counted,
+            before=without_units(price, counted.before, earlier),
+            until=without_units(price, counted.until, earlier + own),
+            total=without_units(price, counted.total, earlier + own + later),
+        )
+        return _amount_of(price, segment, fewer)
 
     if used.rows:
         parts = Parts(
@@ -196,6 +200,7 @@ def _usage_lines(
         minimum=minimum,
         maximum=maximum,
         without_units=amount_without,
+        goes_on=segment.goes_on,
         at_price=gross_at,
     )
     if price.tier_scope == "all" and price.group_by and used.rows:
@@ -292,15 +297,16 @@ def _by_group(line: ChargedLine, counted: _Counted) -> list[ChargedLine]:
                 only_cost=costs.get(group, []),
                 bounds_key=f"{line.segment.entry.key}@{line.segment.number}",
                 without_units=_part_without(line, amount),
+                goes_on=False,
                 at_price=_part_at(line, chosen),
             )
         )
     return lines
 
 
-def _part_without(line: ChargedLine, part: Decimal) -> Callable[[Decimal], Decimal] | None:
+def _part_without(line: ChargedLine, part: Decimal) -> Callable[[Decimal, Decimal, Decimal], Decimal] | None:
     whole = line.without_units
-    return None if whole is None else lambda units: part - (line.amount - whole(units))
+    return None if whole is None else lambda own, _earlier, _later: part - (line.amount - whole(own, ZERO, ZERO))
 
 
 def _part_at(line: ChargedLine, chosen: Sequence[int]) -> Callable[[Price], Sequence[Decimal]] | None:

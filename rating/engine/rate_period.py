@@ -128,6 +128,7 @@ def _discountable(line: ChargedLine) -> DiscountableLine:
         quantities=parts.quantities,
         unit_scale=entry.price.unit_scale,
         without_units=line.without_units,
+        goes_on=line.goes_on,
         at_price=line.at_price,
     )
 
