@@ -87,7 +87,7 @@ def round_to_minor(amount: Decimal, currency: str) -> Decimal:
 def round_to_places(amount: Decimal, places: int = AMOUNT_PLACES) -> Decimal:
     """The amount rounded half away from zero to so many decimals; 12 is what amounts are stored with."""
     quantum = AMOUNT_QUANTUM if places == AMOUNT_PLACES else Decimal(1).scaleb(-places)
-    return without_guard(amount).quantize(quantum, context=CONTEXT)
+    return amount.quantize(quantum, context=CONTEXT)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
