@@ -21,6 +21,9 @@ from amberflow.lib.currencies import CurrencyError as CurrencyError
 from amberflow.lib.currencies import exponent as exponent
 
 PRECISION = 50
+# What a division that never ends has beyond that while an amount is worked out, so that its last digits are right: a
+# third of 0.015 is 0.005, and rounds up.
+_GUARD_DIGITS = 30
 AMOUNT_PLACES = 12
 UNIT_PRICE_PLACES = 18
 MAX_DIGITS = 38
@@ -31,6 +34,9 @@ CONTEXT = Context(
     rounding=ROUND_HALF_UP,
     traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
 )
+
+_WORKING = CONTEXT.copy()
+_WORKING.prec = PRECISION + _GUARD_DIGITS
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -55,6 +61,19 @@ def use_money_context() -> Iterator[Context]:
         yield context
 
 
+@contextmanager
+def use_working_context() -> Iterator[Context]:
+    """Like `use_money_context` with guard digits, for the steps between what was given and an amount; what comes out is
+    cut to its 50 digits with `without_guard`."""
+    with localcontext(_WORKING) as context:
+        yield context
+
+
+def without_guard(number: Decimal) -> Decimal:
+    """The number with the 50 digits that it is known by, whatever context it was worked out in."""
+    return CONTEXT.plus(number)
+
+
 def minor_unit(currency: str) -> Decimal:
     """The smallest amount of the currency: 0.01 for USD, 1 for JPY. Raises CurrencyError."""
     return Decimal(1).scaleb(-exponent(currency), CONTEXT)
@@ -62,7 +81,7 @@ def minor_unit(currency: str) -> Decimal:
 
 def round_to_minor(amount: Decimal, currency: str) -> Decimal:
     """The amount rounded half away from zero to the currency's minor unit. Raises CurrencyError."""
-    return amount.quantize(minor_unit(currency), context=CONTEXT)
+    return without_guard(amount).quantize(minor_unit(currency), context=CONTEXT)
 
 
 def round_to_places(amount: Decimal, places: int = AMOUNT_PLACES) -> Decimal:

@@ -1,82 +1,35 @@
 """Applying discounts to all lines of a period: in order of priority, each to what the ones before it left."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 from amberflow.lib.allocation import split
-from amberflow.lib.money import ONE, ZERO, round_to_places, use_money_context
-from pricing.engine.discounts import KIND_ORDER, AppliedDiscount, Discount, Discounted
+from amberflow.lib.money import ZERO, round_to_places, use_working_context, without_guard
+from pricing.engine.discountable import Dimensions, OpenLine, Target
+from pricing.engine.discountable import DiscountableLine as DiscountableLine
+from pricing.engine.discounts import KIND_RANK, AppliedDiscount, Discount, Discounted
+from pricing.engine.free_units import free_units
 from pricing.engine.graduated_percent import graduated_percent_of
 from pricing.engine.price import Price
 from pricing.engine.selection import matches
 
-Dimensions = tuple[tuple[str, str], ...]
 
-
-@dataclass(frozen=True, slots=True)
-class DiscountableLine:
-    """A line before discounts: its exact list `amount`, and its parts: `gross` (12 decimals, adding up to the amount),
-    `quantities` (the meter's unit), `days` and `dims`, position by position.
-
-    A part without a day, like that of a preview, is in every window; `price_key` None is every price's key.
-    `without_units(n)`: the list amount if n fewer units (after `unit_scale`) had been used; None for fees.
-    `at_price(price)`: the gross by part at another price, the same where a fee meets usage or usage a fee.
-    """
-
-    price_key: str | None
-    meter: str | None
-    amount: Decimal
-    days: Sequence[date | None]
-    dims: Sequence[Dimensions]
-    gross: Sequence[Decimal]
-    quantities: Sequence[Decimal]
-    unit_scale: Decimal = ONE
-    without_units: Callable[[Decimal], Decimal] | None = None
-    at_price: Callable[[Price], Sequence[Decimal]] | None = None
-
-
-@dataclass(slots=True)
-class _Open:
-    """A line while discounts are taken off it."""
-
-    line: DiscountableLine
-    left: Decimal
-    remaining: list[Decimal]
-    free_units: Decimal = ZERO
-    applied: list[AppliedDiscount] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a discount selects of one line: the positions of the parts, and what is left of them."""
-
-    open: _Open
-    chosen: Sequence[int]
-    rounded_base: Decimal
-    base: Decimal
-
-    @property
-    def is_whole(self) -> bool:
-        return len(self.chosen) == len(self.open.remaining)
-
-
-@use_money_context()
+@use_working_context()
 def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableLine]) -> list[Discounted]:
     """Take the discounts off the lines, which are in the order of the invoice; one result per line.
 
     None takes more than what is left of the parts it selects. What it takes of a line is shared over those parts by
     what is left of each; amounts and graduated percents are first shared over the lines in the same way.
     """
-    opened = [_Open(line, line.amount, list(line.gross)) for line in lines]
+    opened = [OpenLine(number, line, line.amount, list(line.gross)) for number, line in enumerate(lines)]
     for discount in sorted(discounts, key=_rank):
         targets = [target for each in opened if (target := _select(discount, each)) is not None]
         if targets:
             _apply(discount, targets)
     return [
         Discounted(
-            each.left,
+            without_guard(each.left),
             _taken(each),
             tuple(each.applied),
         )
@@ -84,7 +37,7 @@ def apply_discounts(discounts: Sequence[Discount], lines: Sequence[DiscountableL
     ]
 
 
-def _taken(opened: _Open) -> tuple[Decimal, ...]:
+def _taken(opened: OpenLine) -> tuple[Decimal, ...]:
     """What discounts took of each part."""
     gross = opened.line.gross
     if not opened.applied:
@@ -94,10 +47,10 @@ def _taken(opened: _Open) -> tuple[Decimal, ...]:
 
 
 def _rank(discount: Discount) -> tuple[int, int, str, str]:
-    return (discount.priority, KIND_ORDER.index(discount.kind), discount.created, discount.key)
+    return (discount.priority, KIND_RANK[discount.kind], discount.created, discount.key)
 
 
-def _select(discount: Discount, opened: _Open) -> _Target | None:
+def _select(discount: Discount, opened: OpenLine) -> Target | None:
     line = opened.line
     if discount.prices is not None and line.price_key is not None and line.price_key not in discount.prices:
         return None
@@ -117,7 +70,9 @@ def _select(discount: Discount, opened: _Open) -> _Target | None:
         rounded_base = max(ZERO, sum((opened.remaining[position] for position in chosen), ZERO))
     # The whole line is discounted on its exact amount, so that it is rounded only once, at the very end.
     base = opened.left if len(chosen) == len(opened.remaining) else rounded_base
-    return _Target(opened, chosen, rounded_base, base) if base else None
+    # Units of a line that costs nothing may be free too.
+    is_worth_it = base or (discount.kind == "free_units" and chosen)
+    return Target(opened, chosen, rounded_base, base) if is_worth_it else None
 
 
 def _in_filter(discount: Discount, line: DiscountableLine, dims: Dimensions) -> bool:
@@ -130,7 +85,7 @@ def _in_window(discount: Discount, day: date | None) -> bool:
     return (discount.starts is None or discount.starts <= day) and (discount.ends is None or day < discount.ends)
 
 
-def _apply(discount: Discount, targets: Sequence[_Target]) -> None:
+def _apply(discount: Discount, targets: Sequence[Target]) -> None:
     units: list[Decimal | None] = [None] * len(targets)
     match discount.kind:
         case "percent":
@@ -141,7 +96,7 @@ def _apply(discount: Discount, targets: Sequence[_Target]) -> None:
             total = graduated_percent_of(discount.tiers, sum((target.base for target in targets), ZERO))
             taken = [total] if len(targets) == 1 else _share(round_to_places(total), targets)
         case "free_units":
-            taken, units = _free_units(discount.units or ZERO, targets)
+            taken, units = free_units(discount.units or ZERO, targets)
         case "price":
             taken = [_promotional(discount.price, target) for target in targets]
     total_base = sum((target.base for target in targets), ZERO)
@@ -164,7 +119,7 @@ def _apply(discount: Discount, targets: Sequence[_Target]) -> None:
             )
 
 
-def _take(target: _Target, amount: Decimal) -> None:
+def _take(target: Target, amount: Decimal) -> None:
     opened = target.open
     rounded = min(round_to_places(amount), target.rounded_base)
     if rounded:
@@ -174,37 +129,13 @@ def _take(target: _Target, amount: Decimal) -> None:
     opened.left = max(ZERO, opened.left - amount)
 
 
-def _share(amount: Decimal, targets: Sequence[_Target]) -> list[Decimal]:
+def _share(amount: Decimal, targets: Sequence[Target]) -> list[Decimal]:
     """An amount over the lines by what is left of each; all that is left where the amount is more."""
     bases = [target.base for target in targets]
     return bases if amount >= sum(bases, ZERO) else split(amount, bases)
 
 
-def _free_units(units: Decimal, targets: Sequence[_Target]) -> tuple[list[Decimal], list[Decimal | None]]:
-    """What the free units are worth by line: the first lines have theirs first."""
-    taken: list[Decimal] = []
-    used: list[Decimal | None] = []
-    for target in targets:
-        opened, line = target.open, target.open.line
-        if line.without_units is None or not units:
-            taken.append(ZERO)
-            used.append(None)
-            continue
-        quantity = sum((line.quantities[position] for position in target.chosen), ZERO) / line.unit_scale
-        free = min(units, max(ZERO, quantity - opened.free_units))
-        units -= free
-        # Units that an earlier discount made free are gone; what other discounts took, they took of these too.
-        standing = line.without_units(opened.free_units)
-        worth = standing - line.without_units(opened.free_units + free)
-        if standing and any(applied.kind != "free_units" for applied in opened.applied):
-            worth = worth * opened.left / standing
-        opened.free_units += free
-        taken.append(min(target.base, max(ZERO, worth)))
-        used.append(free)
-    return taken, used
-
-
-def _promotional(price: Price | None, target: _Target) -> Decimal:
+def _promotional(price: Price | None, target: Target) -> Decimal:
     """How much less the selected parts cost at the promotional price, of what is left of them."""
     line = target.open.line
     if price is None or line.at_price is None:

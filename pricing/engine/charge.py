@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from amberflow.lib.money import CONTEXT, ONE, ZERO, plain, round_to_places, use_money_context
+from amberflow.lib.money import CONTEXT, ONE, ZERO, round_to_places, use_working_context
 from amberflow.lib.units import unit_text
 from pricing.engine.charge_models.model import Part
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.explain import Step, known_digits, money_text, number_text
 from pricing.engine.part_text import ROUNDING_TEXTS, part_step
 from pricing.engine.price import Price, Usage
 
@@ -24,7 +24,7 @@ class Charge:
     steps: tuple[Step, ...]
 
 
-@use_money_context()
+@use_working_context()
 def charge(price: Price, usage: Usage, *, unit: str = "units") -> Charge:
     """Charge usage in the meter's unit. A negative quantity is charged as 0. `unit` names it in the steps.
 
@@ -46,7 +46,7 @@ def charge(price: Price, usage: Usage, *, unit: str = "units") -> Charge:
     return Charge(usage.quantity, billable, amount, tuple(steps))
 
 
-@use_money_context()
+@use_working_context()
 def charge_fee(price: Price, days: int, full_days: int) -> Charge:
     """Charge a fixed fee for `days` of the `full_days` of its period. A one-time fee is always due in full."""
     (part,) = CHARGE_MODELS[price.model].parts(price, Usage(ONE))
@@ -63,12 +63,12 @@ def charge_fee(price: Price, days: int, full_days: int) -> Charge:
 
 
 def list_amount(price: Price, usage: Usage) -> Decimal:
-    """The amount that `charge` gives for usage, without the steps. Call it inside the money context."""
+    """The amount that `charge` gives for usage, without the steps. Call it inside the working context."""
     _, billable = _conversions(price, usage.quantity)[-1]
     return sum((part.amount for part in _parts(price, usage, billable)), ZERO)
 
 
-@use_money_context()
+@use_working_context()
 def prorated(price: Price, days: int, full_days: int) -> Price:
     """The price for `days` of the `full_days` of its period: where it prorates units, included units, tier bounds
     and the free amount shrink with it (to 12 decimals). Prices and fees stay."""
@@ -126,6 +126,6 @@ def _conversion_steps(price: Price, conversions: list[tuple[str, Decimal]], unit
         }[code]
         if code == "included_units" and before < price.included_units:
             text += " (not below zero)"
-        steps.append(Step(code, text, None, (("quantity", plain(after)),)))
+        steps.append(Step(code, text, None, (("quantity", known_digits(after)),)))
         before = after
     return steps

@@ -19,6 +19,7 @@ from pricing.engine.document_values import (
     read_filter,
     read_number,
     read_percent,
+    read_up_to,
     refuse_unknown,
     text_of,
     texts_of,
@@ -127,7 +128,7 @@ def _tier(item: object, path: str) -> PercentTier:
     percent = read_percent(item, "percent", f"{path}.")
     if percent is None:
         raise DocumentError("missing", f"{path}.percent", "a tier needs a percent; add it, or 0 for nothing off.")
-    return PercentTier(read_amount(item, "up_to", f"{path}."), percent)
+    return PercentTier(read_up_to(item, f"{path}."), percent)
 
 
 def _price(value: object) -> Price | None:

@@ -2,21 +2,20 @@
 
 from decimal import Decimal
 
-from amberflow.lib.money import plain
 from pricing.engine.discounts import AppliedDiscount
-from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.explain import Step, known_digits, money_text, number_text
 
 
 def discount_step(applied: AppliedDiscount, currency: str) -> Step:
     """One discount taken off one line, with the numbers to follow it."""
     name = f"{applied.name}: " if applied.name else "Discount: "
-    data = [("key", applied.key), ("kind", applied.kind), ("base", plain(applied.base))]
+    data = [("key", applied.key), ("kind", applied.kind), ("base", known_digits(applied.base))]
     for field in ("percent", "units"):
         value: Decimal | None = getattr(applied, field)
         if value is not None:
-            data.append((field, plain(value)))
+            data.append((field, known_digits(value)))
     if applied.total_base != applied.base:
-        data += [("total_base", plain(applied.total_base)), ("total", plain(applied.total))]
+        data += [("total_base", known_digits(applied.total_base)), ("total", known_digits(applied.total))]
     return Step("discount", name + _text(applied, currency), -applied.amount, tuple(data))
 
 

@@ -10,8 +10,11 @@ from pricing.engine.price import DimensionFilter, Price
 
 DiscountKind = Literal["free_units", "price", "amount", "percent", "graduated_percent"]
 
-# At the same priority: what kind comes first.
 KIND_ORDER: tuple[str, ...] = get_args(DiscountKind)
+# At the same priority: what comes first. Both percents are percents: the older one is first.
+KIND_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(KIND_ORDER)} | {
+    "graduated_percent": KIND_ORDER.index("percent")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Discount:
     to 100; `amount` in the currency of the prices, per period, shared over what it selects by what is left of each;
     `units` (after `unit_scale`) are taken off the quantity before it is priced; `tiers` of graduated_percent count
     all that it selects together; `price` is a promotional price instead of the list price, where it is lower.
-    Lower `priority` first; at the same priority by kind, then the earlier `created` (any sortable text, like an ISO
-    instant), then the smaller `key`.
+    Lower `priority` first; at the same priority by kind (both percents alike), then the earlier `created` (any sortable
+    text, like an ISO instant), then the smaller `key`.
     """
 
     key: str

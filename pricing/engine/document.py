@@ -19,6 +19,7 @@ from pricing.engine.document_values import (
     read_filter,
     read_flag,
     read_size,
+    read_up_to,
     read_whole,
     refuse_unknown,
     text_of,
@@ -67,23 +68,23 @@ def parse_price(document: Mapping[str, Any]) -> Price:
         unit_rounding=_rounding(document, "unit_rounding", "none"),
         included_units=read_amount(document, "included_units") or ZERO,
         prorate_units=read_flag(document, "prorate_units", default=False),
-        amount=read_amount(document, "amount"),
+        amount=read_amount(document, "amount", is_price=True),
         recurrence=_recurrence(document),
-        unit_price=read_amount(document, "unit_price", places=UNIT_PRICE_PLACES),
+        unit_price=read_amount(document, "unit_price", places=UNIT_PRICE_PLACES, is_price=True),
         tiers=_tiers(document.get("tiers"), model),
         flat_fee_at_zero=read_flag(document, "flat_fee_at_zero", default=True),
         package_size=read_size(document, "package_size", remedy=_PACKAGE_REMEDY),
-        package_price=read_amount(document, "package_price", places=UNIT_PRICE_PLACES),
+        package_price=read_amount(document, "package_price", places=UNIT_PRICE_PLACES, is_price=True),
         rounding=_rounding(document, "rounding", "up"),
-        rate_percent=read_amount(document, "rate_percent"),
-        fixed_fee=read_amount(document, "fixed_fee") or ZERO,
+        rate_percent=read_amount(document, "rate_percent", is_price=True),
+        fixed_fee=read_amount(document, "fixed_fee", is_price=True) or ZERO,
         free_events=read_whole(document, "free_events") or 0,
         free_amount=read_amount(document, "free_amount") or ZERO,
-        min_per_event=read_amount(document, "min_per_event"),
-        max_per_event=read_amount(document, "max_per_event"),
-        markup_percent=read_amount(document, "markup_percent"),
-        minimum=read_amount(document, "minimum"),
-        maximum=read_amount(document, "maximum"),
+        min_per_event=read_amount(document, "min_per_event", is_price=True),
+        max_per_event=read_amount(document, "max_per_event", is_price=True),
+        markup_percent=read_amount(document, "markup_percent", is_price=True),
+        minimum=read_amount(document, "minimum", is_price=True),
+        maximum=read_amount(document, "maximum", is_price=True),
     )
     _check(price, model)
     return price
@@ -195,12 +196,12 @@ def _tier(item: object, path: str, model: ChargeModel) -> Tier:
     inside = f"{path}."
     refuse_unknown(item, _KNOWN_OF_TIERS, inside)
     tier = Tier(
-        up_to=read_amount(item, "up_to", inside),
-        unit_price=read_amount(item, "unit_price", inside, places=UNIT_PRICE_PLACES) or ZERO,
-        flat_fee=read_amount(item, "flat_fee", inside) or ZERO,
-        rate_percent=read_amount(item, "rate_percent", inside) or ZERO,
+        up_to=read_up_to(item, inside),
+        unit_price=read_amount(item, "unit_price", inside, places=UNIT_PRICE_PLACES, is_price=True) or ZERO,
+        flat_fee=read_amount(item, "flat_fee", inside, is_price=True) or ZERO,
+        rate_percent=read_amount(item, "rate_percent", inside, is_price=True) or ZERO,
         package_size=read_size(item, "package_size", inside, remedy=_PACKAGE_REMEDY),
-        package_price=read_amount(item, "package_price", inside, places=UNIT_PRICE_PLACES) or ZERO,
+        package_price=read_amount(item, "package_price", inside, places=UNIT_PRICE_PLACES, is_price=True) or ZERO,
     )
     # Of a model without tiers the whole list is refused.
     if model.tier_fields:

@@ -9,6 +9,10 @@ from amberflow.lib.money import AMOUNT_PLACES, MAX_DIGITS, ZERO, NumberError, pa
 from pricing.engine.price import DimensionFilter
 
 MAX_TIERS = 1000
+_NOT_NEGATIVE = "use 0 or more"
+_NO_NEGATIVE_PRICE = "use 0 or more, and a discount to give money back"
+# How others write that a tier has no end.
+_ENDLESS = ("inf", "infinity", "∞", "")
 
 
 class DocumentError(ValueError):
@@ -51,14 +55,23 @@ def number_of(value: object, path: str, *, places: int = AMOUNT_PLACES, max_digi
 
 
 def read_amount(
-    document: Mapping[str, Any], field: str, path: str = "", *, places: int = AMOUNT_PLACES
+    document: Mapping[str, Any], field: str, path: str = "", *, places: int = AMOUNT_PLACES, is_price: bool = False
 ) -> Decimal | None:
-    """A number of 0 or more; None if the field is missing or null."""
+    """A number of 0 or more; None if the field is missing or null. `is_price` is for the error."""
     number = read_number(document, field, path, places=places)
     if number is not None and number < 0:
-        message = f"{plain(number)} is below 0; use 0 or more, and a discount to give money back."
-        raise DocumentError("negative", f"{path}{field}", message)
+        remedy = _NO_NEGATIVE_PRICE if is_price else _NOT_NEGATIVE
+        raise DocumentError("negative", f"{path}{field}", f"{plain(number)} is below 0; {remedy}.")
     return number
+
+
+def read_up_to(document: Mapping[str, Any], path: str) -> Decimal | None:
+    """Where a tier ends; None if it has no end."""
+    value = document.get("up_to")
+    if isinstance(value, str) and value.strip().lower() in _ENDLESS:
+        message = f"{shown(value)} is not a number; make it null if the tier has no end."
+        raise DocumentError("number", f"{path}up_to", message)
+    return read_amount(document, "up_to", path)
 
 
 def read_size(document: Mapping[str, Any], field: str, path: str = "", *, remedy: str) -> Decimal | None:
@@ -114,10 +127,9 @@ def read_day(document: Mapping[str, Any], field: str) -> date | None:
     value = document.get(field)
     if value is None:
         return None
-    text = text_of(value, field)
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
         raise DocumentError("date", field, f"{shown(value)} is not a date; write it like 2026-01-31.") from None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from amberflow.lib.money import exponent, plain, round_to_places
+from amberflow.lib.money import exponent, plain, round_to_places, without_guard
 
 # More decimals than any price or amount is stored with; only divisions that never end have them.
 SHOWN_PLACES = 18
@@ -23,7 +23,7 @@ class Step:
 
 def step_to_json(step: Step) -> dict[str, Any]:
     """The step as JSON-able values; numbers are strings."""
-    amount = None if step.amount is None else plain(step.amount)
+    amount = None if step.amount is None else known_digits(step.amount)
     return {"code": step.code, "text": step.text, "amount": amount, "data": dict(step.data)}
 
 
@@ -43,9 +43,15 @@ def steps_to_json(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return [step_to_json(step) for step in steps]
 
 
+def known_digits(number: Decimal) -> str:
+    """A number as JSON has it, with the digits that it is known by."""
+    return plain(without_guard(number))
+
+
 def number_text(number: Decimal) -> str:
     """A number for people: thousands set apart, no trailing zeros; ≈ if digits beyond the 18th decimal are
     cut."""
+    number = without_guard(number)
     if -number.as_tuple().exponent > SHOWN_PLACES:  # type: ignore[operator]  # finite by construction
         shown = round_to_places(number, SHOWN_PLACES)
         if shown != number:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from amberflow.lib.money import ONE, plain
+from amberflow.lib.money import ONE
 from amberflow.lib.units import unit_text
 from pricing.engine.charge_models.model import Part
-from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.explain import Step, known_digits, money_text, number_text
 from pricing.engine.price import Price
 
 ROUNDING_TEXTS = {"up": "rounded up", "down": "rounded down", "half_up": "rounded half up"}
@@ -26,7 +26,7 @@ def part_step(price: Price, part: Part, unit: str) -> Step:
         part.code,
         where + _TEXTS[part.code](price, part, unit),
         part.amount,
-        tuple((name, plain(Decimal(number))) for name, number in numbers.items() if number is not None),
+        tuple((name, known_digits(Decimal(number))) for name, number in numbers.items() if number is not None),
     )
 
 

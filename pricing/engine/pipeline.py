@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from amberflow.lib.money import ZERO, minor_unit, plain, round_to_minor, round_to_places, use_money_context
+from amberflow.lib.money import (
+    ZERO,
+    minor_unit,
+    plain,
+    round_to_minor,
+    round_to_places,
+    use_working_context,
+    without_guard,
+)
 from pricing.engine.apply_discounts import DiscountableLine, apply_discounts
 from pricing.engine.charge import charge, list_amount
 from pricing.engine.charge_models.registry import CHARGE_MODELS
@@ -34,7 +42,7 @@ class PricedAmount:
     steps: tuple[Step, ...]
 
 
-@use_money_context()
+@use_working_context()
 def settle(discounted: Discounted, *, currency: str, minimum: Decimal | None, maximum: Decimal | None) -> Settled:
     """Bill what discounts left of a line: at least the minimum, at most the maximum, rounded once."""
     steps = [discount_step(applied, currency) for applied in discounted.applied]
@@ -42,6 +50,7 @@ def settle(discounted: Discounted, *, currency: str, minimum: Decimal | None, ma
         text = f"Left after discounts: {money_text(discounted.left, currency)}"
         steps.append(Step("after_discounts", text, discounted.left))
     net = discounted.left
+    minimum, maximum = (None if bound is None else without_guard(bound) for bound in (minimum, maximum))
     if minimum is not None and net < minimum:
         net = minimum
         steps.append(Step("minimum", f"Raised to the minimum of {money_text(net, currency)}", net))
@@ -55,13 +64,17 @@ def settle(discounted: Discounted, *, currency: str, minimum: Decimal | None, ma
     return Settled(discounted, net, billed, tuple(steps))
 
 
-@use_money_context()
+@use_working_context()
 def preview_price(
     price: Price, usage: Usage, discounts: Sequence[Discount] = (), *, unit: str = "units"
 ) -> PricedAmount:
     """Price bare usage for a full period. Scopes and windows of discounts don't matter, as there are no days."""
     charged = charge(price, usage, unit=unit)
     is_usage = CHARGE_MODELS[price.model].is_usage
+
+    def amount_without(own: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
+        return list_amount(price, without_units(price, usage, own))  # no line is before or after it
+
     line = DiscountableLine(
         price_key=None,
         meter=price.meter,
@@ -71,7 +84,7 @@ def preview_price(
         gross=[round_to_places(charged.amount)],
         quantities=[usage.quantity],
         unit_scale=price.unit_scale,
-        without_units=(lambda units: list_amount(price, without_units(price, usage, units))) if is_usage else None,
+        without_units=amount_without if is_usage else None,
         at_price=lambda promotional: [charge(promotional, usage, unit=unit).amount],
     )
     (discounted,) = apply_discounts(discounts, [line])
@@ -82,4 +95,4 @@ def preview_price(
 def without_units(price: Price, usage: Usage, units: Decimal) -> Usage:
     """The usage less so many units (after `unit_scale`); what its events were stays, as no one knows which it would
     be."""
-    return Usage(max(ZERO, usage.quantity - units * price.unit_scale), usage.events, usage.amounts)
+    return Usage(max(ZERO, usage.quantity - without_guard(units * price.unit_scale)), usage.events, usage.amounts)

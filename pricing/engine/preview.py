@@ -65,6 +65,10 @@ def _price(document: Mapping[str, Any]) -> Price:
     if value is None:
         raise DocumentError("missing", "price", "a preview needs a price; add a price document.")
     try:
+        if isinstance(value, Mapping) and value.get("model") == "flat" and value.get("meter") is not None:
+            # A fee beside a meter's usage: it is the same whatever was used. A plan keeps its fees without.
+            text_of(value["meter"], "meter")
+            value = {**value, "meter": None}
         return parse_price(cast(Mapping[str, Any], value))
     except DocumentError as error:
         raise error_inside("price", error) from None
@@ -155,9 +159,19 @@ def _usage_of_events(events: Sequence[Any], price: Price, quantity: Decimal | No
 def _event_value(event: object, path: str, *, is_cost: bool) -> Decimal:
     if not isinstance(event, Mapping):
         return number_of(event, path, places=_PLACES, max_digits=_MAX_DIGITS)
-    fields = ("cost", *_VALUE_FIELDS) if is_cost else _VALUE_FIELDS
-    for field in fields:
+    if is_cost and event.get("cost") is not None:
+        return number_of(event["cost"], f"{path}.cost", places=_PLACES, max_digits=_MAX_DIGITS)
+    said: dict[str, Decimal] = {}
+    for field in _VALUE_FIELDS:
         value = read_number(event, field, f"{path}.", places=_PLACES, max_digits=_MAX_DIGITS)
         if value is not None:
-            return value
-    raise DocumentError("missing", f"{path}.{fields[0]}", f"an event needs one of {', '.join(fields)}; add it.")
+            said[field] = value
+    if not said:
+        fields = ("cost", *_VALUE_FIELDS) if is_cost else _VALUE_FIELDS
+        raise DocumentError("missing", f"{path}.{fields[0]}", f"an event needs one of {', '.join(fields)}; add it.")
+    (first, value), *others = said.items()
+    for field, other in others:
+        if other != value:
+            message = f"{plain(other)} is not {plain(value)}, the {first} of the same event; leave one of both out."
+            raise DocumentError("contradiction", f"{path}.{field}", message)
+    return value

@@ -11,7 +11,7 @@ from amberflow.lib.allocation import split
 from amberflow.lib.money import ONE, ZERO, plain, round_to_places
 from pricing.engine.charge import Charge, charge, charge_fee, list_amount, prorated
 from pricing.engine.charge_models.registry import CHARGE_MODELS
-from pricing.engine.explain import Step, money_text, number_text
+from pricing.engine.explain import Step, known_digits, money_text, number_text
 from pricing.engine.pipeline import without_units
 from pricing.engine.price import Price, Usage
 from rating.engine.aggregate import Window, shares
@@ -169,10 +169,14 @@ def _usage_lines(
             return _by_day(list(_dates(segment)), list_amount(other, counted.total)).gross
         return _gross(_price_in(inp, other), segment, counted, _amount_of(other, segment, counted))
 
-    def amount_without(units: Decimal) -> Decimal:
-        until = without_units(price, counted.until, units)
-        total = without_units(price, counted.total, units)
-        return _amount_of(price, segment, replace(counted, until=until, total=total))
+    def amount_without(own: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
+        fewer = replace(
+            counted,
+            before=without_units(price, counted.before, earlier),
+            until=without_units(price, counted.until, earlier + own),
+            total=without_units(price, counted.total, earlier + own + later),
+        )
+        return _amount_of(price, segment, fewer)
 
     if used.rows:
         parts = Parts(
@@ -196,6 +200,7 @@ def _usage_lines(
         minimum=minimum,
         maximum=maximum,
         without_units=amount_without,
+        goes_on=segment.goes_on,
         at_price=gross_at,
     )
     if price.tier_scope == "all" and price.group_by and used.rows:
@@ -233,7 +238,7 @@ def _charge_segment(inp: PeriodInput, price: Price, segment: Segment, counted: _
     text = (
         f"{number_text(charged.amount)} − {number_text(earlier)} for what came before = {money_text(amount, currency)}"
     )
-    step = Step("without_earlier", text, amount, (("earlier", plain(earlier)),))
+    step = Step("without_earlier", text, amount, (("earlier", known_digits(earlier)),))
     return replace(charged, quantity=counted.quantity, amount=amount, steps=(begun, *charged.steps, step))
 
 
@@ -292,15 +297,16 @@ def _by_group(line: ChargedLine, counted: _Counted) -> list[ChargedLine]:
                 only_cost=costs.get(group, []),
                 bounds_key=f"{line.segment.entry.key}@{line.segment.number}",
                 without_units=_part_without(line, amount),
+                goes_on=False,
                 at_price=_part_at(line, chosen),
             )
         )
     return lines
 
 
-def _part_without(line: ChargedLine, part: Decimal) -> Callable[[Decimal], Decimal] | None:
+def _part_without(line: ChargedLine, part: Decimal) -> Callable[[Decimal, Decimal, Decimal], Decimal] | None:
     whole = line.without_units
-    return None if whole is None else lambda units: part - (line.amount - whole(units))
+    return None if whole is None else lambda own, _earlier, _later: part - (line.amount - whole(own, ZERO, ZERO))
 
 
 def _part_at(line: ChargedLine, chosen: Sequence[int]) -> Callable[[Price], Sequence[Decimal]] | None:

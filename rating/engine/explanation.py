@@ -7,7 +7,7 @@ from typing import Any
 from amberflow.lib.money import plain
 from pricing.engine.discounts import AppliedDiscount
 from pricing.engine.document import price_document
-from pricing.engine.explain import steps_to_json
+from pricing.engine.explain import known_digits, steps_to_json
 from pricing.engine.pipeline import Settled
 from rating.engine.commitments import TrueUp
 from rating.engine.inputs import MeterSpec, PeriodInput
@@ -34,7 +34,7 @@ def explain_line(
         "period": _period(inp),
         "days": {"start": line.segment.start.isoformat(), "end": line.segment.end.isoformat()},
         "quantity": plain(line.charge.quantity),
-        "billable_quantity": plain(line.charge.billable_quantity),
+        "billable_quantity": known_digits(line.charge.billable_quantity),
         "unit": meter.unit if meter else "",
         "steps": steps_to_json(line.steps + settled.steps),
         "discounts": [_discount(applied) for applied in settled.discounted.applied],
@@ -99,13 +99,13 @@ def _discount(applied: AppliedDiscount) -> dict[str, str]:
         "key": applied.key,
         "name": applied.name,
         "kind": applied.kind,
-        "base": plain(applied.base),
-        "amount": plain(applied.amount),
+        "base": known_digits(applied.base),
+        "amount": known_digits(applied.amount),
     }
     if applied.percent is not None:
-        found["percent"] = plain(applied.percent)
+        found["percent"] = known_digits(applied.percent)
     if applied.units is not None:
-        found["units"] = plain(applied.units)
+        found["units"] = known_digits(applied.units)
     return found
 
 

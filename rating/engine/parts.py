@@ -55,5 +55,6 @@ class ChargedLine:
     minimum: Decimal | None
     maximum: Decimal | None
     bounds_key: str = ""
-    without_units: Callable[[Decimal], Decimal] | None = None
+    without_units: Callable[[Decimal, Decimal, Decimal], Decimal] | None = None
+    goes_on: bool = False
     at_price: Callable[[Price], Sequence[Decimal]] | None = None

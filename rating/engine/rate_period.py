@@ -10,7 +10,7 @@ from operator import add, attrgetter, sub
 from urllib.parse import urlencode
 
 from amberflow.lib.allocation import split
-from amberflow.lib.money import ZERO, round_to_places, use_money_context
+from amberflow.lib.money import ZERO, round_to_places, use_working_context
 from pricing.engine.apply_discounts import DiscountableLine, apply_discounts
 from pricing.engine.charge_models.registry import CHARGE_MODELS
 from pricing.engine.discounts import Discount, Discounted
@@ -29,7 +29,7 @@ from rating.engine.slicing import adjustment_by_part
 TRIAL_PRIORITY = -1_000_000
 
 
-@use_money_context()
+@use_working_context()
 def rate_period(inp: PeriodInput) -> RatedPeriod:
     """Price the usage of one period of one subscription; see RatedPeriod for what adds up to what.
 
@@ -128,6 +128,7 @@ def _discountable(line: ChargedLine) -> DiscountableLine:
         quantities=parts.quantities,
         unit_scale=entry.price.unit_scale,
         without_units=line.without_units,
+        goes_on=line.goes_on,
         at_price=line.at_price,
     )
 

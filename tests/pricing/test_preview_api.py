@@ -1,9 +1,11 @@
 """The preview route: the command's answers over HTTP, and problems that name the path."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from amberflow.lib.exact_json import loads
 from customers.models import ApiKey
 from pricing.api import schema
 from pricing.engine.charge_models.registry import CHARGE_MODELS
@@ -15,6 +17,10 @@ pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/pricing/preview"
 PRICE = {"model": "per_unit", "currency": "USD", "unit_price": "0.1"}
+
+
+def golden(name):
+    return loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text())
 
 
 @pytest.fixture
@@ -45,6 +51,16 @@ def test_numbers_are_read_as_they_are_written(send):
     """As a binary float 0.1 × 3 is 0.30000000000000004, and 10^16 + 0.1 has no decimals."""
     body = b'{"price": {"model": "per_unit", "currency": "USD", "unit_price": 0.1}, "quantity": 10000000000000000.1}'
     assert send(body).json()["amount"] == "1000000000000000.01"
+
+
+def test_worked_examples_come_out_the_same_over_http(send):
+    cases = [case for name in ("prices", "published_prices", "published_totals") for case in golden(name)]
+    fields = ("id", "price", "quantity", "events", "discounts")
+    documents = [{field: case[field] for field in fields if field in case} for case in cases]
+    answers = send({"previews": documents}).json()["previews"]
+    assert [(each["id"], each.get("amount"), each.get("rounded")) for each in answers] == [
+        (case["id"], case["amount"], case["rounded"]) for case in cases
+    ]
 
 
 def test_a_list_is_answered_one_by_one(send):

@@ -8,7 +8,7 @@ from pricing.engine.charge_models.model import Part
 
 def package_count(quantity: Decimal, size: Decimal, rounding: str = "up") -> Decimal:
     """The packages of `size` in a quantity of 0 or more, rounded `up`, `down` or `half_up` to a whole number, or
-    not at all (`none`). Call it inside the money context."""
+    not at all (`none`). Call it inside the working context."""
     if rounding == "none":
         return quantity / size
     # A quotient can have more digits than the context keeps; the whole part and the rest are exact.

@@ -50,7 +50,7 @@ def _price(random: Random, model: str) -> dict:
     price = {"model": model, "currency": random.choice(["USD", "JPY", "KWD"])}
     if model != "flat":
         price["included_units"] = random.choice(["0", "0", "1.5", "100"])
-        price["unit_scale"] = random.choice(["1", "1", "1000", "0.1"])
+        price["unit_scale"] = random.choice(["1", "1", "1000", "0.1", "3", "60", "3600"])
         price["unit_rounding"] = random.choice(["none", "none", "up", "down", "half_up"])
     match model:
         case "flat":
@@ -59,8 +59,7 @@ def _price(random: Random, model: str) -> dict:
             price["unit_price"] = _number(random, 3, 6)
         case "package":
             price |= {"package_size": _size(random), "package_price": _number(random, 20, 3)}
-            # An endless quotient would have to be cut.
-            price["rounding"] = random.choice(["up", "down", "half_up"])
+            price["rounding"] = random.choice(["up", "down", "half_up", "none"])
         case "percentage":
             price |= _percentage(random)
             if "min_per_event" in price or "max_per_event" in price:

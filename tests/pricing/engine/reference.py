@@ -62,8 +62,8 @@ def reference_preview(document):
 
 
 def _rank(discount):
-    order = ["free_units", "price", "amount", "percent", "graduated_percent"]
-    return int(discount.get("priority", 0)), order.index(discount["kind"])
+    order = {"free_units": 0, "price": 1, "amount": 2, "percent": 3, "graduated_percent": 3}
+    return int(discount.get("priority", 0)), order[discount["kind"]]
 
 
 def _values(events, is_cost):

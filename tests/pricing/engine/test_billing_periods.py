@@ -90,6 +90,19 @@ def answer(**fields):
             {"cycle": "anniversary", "on": "2024-02-19", "start": "2024-01-20"},
             "2024-01-20 2024-02-20 2024-01-20T00:00:00Z 2024-02-20T00:00:00Z",
         ),
+        # A day may be given as the instant at which it begins, and half a year as people write it.
+        (
+            {
+                "cycle": "anniversary",
+                "interval": "half-year",
+                "anchor": "2024-08-31T00:00:00-04:00",
+                "start": "2024-09-01T04:00:00Z",
+                "end": "2025-02-01T05:00:00Z",
+                "timezone": "America/New_York",
+                "on": "2024-12-31",
+            },
+            "2024-09-01 2025-02-01 2024-09-01T04:00:00Z 2025-02-01T05:00:00Z",
+        ),
         ({"on": "0001-01-01"}, "0001-01-01 0001-02-01 0001-01-01T00:00:00Z 0001-02-01T00:00:00Z"),
         (
             {"interval": "day", "on": "9999-12-30"},
@@ -108,16 +121,35 @@ REFUSED = [
     ({"interval_count": 0}, "out_of_range", "interval_count", "0 intervals are no period; use 1 or more."),
     ({"interval_count": "1.5"}, "number", "interval_count", "1.5 is not a whole number; use one, like 3."),
     ({"interval_count": 10**30}, "number", "interval_count", ""),
-    ({"interval_count": 10**9}, "out_of_range", "interval_count", ""),
+    (
+        {"interval_count": 10**9},
+        "out_of_range",
+        "interval_count",
+        "1000000000 intervals reach outside the years 1 to 9999; use at most 4000000.",
+    ),
+    ({"interval_count": -1}, "negative", "interval_count", "-1 is below 0; use 0 or more."),
+    ({"anchor": 31}, "date", "anchor", "31 is not a date; write it like 2026-01-31."),
+    (
+        {"start": "2024-01-20T00:00:00"},
+        "date",
+        "start",
+        "'2024-01-20T00:00:00' is not a date; write it like 2026-01-31",
+    ),
+    (
+        {"start": "2024-01-05T03:00:00Z", "timezone": "America/New_York"},
+        "date",
+        "start",
+        "'2024-01-05T03:00:00Z' is inside 2024-01-04 in America/New_York; write the day itself, like 2024-01-04.",
+    ),
     ({"interval_count": True}, "number", "interval_count", "True is not a number; write it as a string, like"),
     ({"interval_count": 4000000, "interval": "day"}, "out_of_range", "on", "the period of 2024-01-20 reaches outside"),
     ({"timezone": None}, "missing", "timezone", "a billing period needs a timezone; add it, like Europe/Paris."),
-    ({"timezone": "Paris"}, "unknown_timezone", "timezone", "timezone 'Paris' is not an IANA time zone; use a name"),
+    ({"timezone": "Paris"}, "unknown_timezone", "timezone", "'Paris' is not an IANA time zone; use a name"),
     (
         {"timezone": "../etc/passwd"},
         "unknown_timezone",
         "timezone",
-        "timezone '../etc/passwd' is not an IANA time",
+        "'../etc/passwd' is not an IANA time",
     ),
     ({"timezone": 7}, "type", "timezone", "7 is not a text; write a name that is not empty."),
     ({"cycle": "anniversary"}, "missing", "anchor", "an anniversary cycle needs an anchor; add its day, like 2026-01"),
@@ -151,6 +183,38 @@ def test_a_wrong_document_names_the_field_and_the_remedy(fields, code, path, mes
     found = answer_billing_period(document)
     assert (found["id"], found["code"], found["path"]) == (5, code, path)
     assert found["error"].startswith(f"{path}: {message}")
+
+
+WRONG = {
+    "cycle": [1, True, [], {}, "", "Calendar", "monthly"],
+    "interval": [1, True, [], {}, "", "months", "MONTH", "semester"],
+    "interval_count": [0, -1, "0", "1.5", "", "x", True, [], {}, "1e99", "NaN", 10**30, 4_000_001],
+    "anchor": [1, True, [], {}, "", "31", "2023-02-29", "2024-13-01", "2024-01-31T25:00:00Z", "2024-01-31T12:00:00Z"],
+    "timezone": [1, True, [], {}, "", "Mars/Base", "../etc/passwd", "+05:30", "UTC\0", "localtime", "america/new_york"],
+    "on": [1, True, [], {}, "", "2024-02-30", "soon", "2024-01-31T12:00:00", "2024-01-31T24:00:01Z", "9999-12-31"],
+    "start": [1, True, [], {}, "", "2024-02-30", "2024-01-31T12:00:00", "2024-01-01T00:00:01Z"],
+    "end": [1, True, [], {}, "", "2024-02-30", "2024-01-31T12:00:00", "2024-01-01T00:00:01Z", "2023-01-01"],
+    "until": ["2024-02-01"],
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+def test_each_field_wrong_in_turn_is_refused_by_name(field):
+    right = {
+        "cycle": "anniversary",
+        "interval": "month",
+        "interval_count": 1,
+        "anchor": "2024-01-31",
+        "timezone": "UTC",
+        "on": "2024-02-01",
+        "start": "2024-01-01",
+        "end": "2025-01-01",
+    }
+    assert "error" not in answer_billing_period(right)
+    for wrong in WRONG[field]:
+        found = answer_billing_period({**right, field: wrong})
+        assert found.get("path") == field, (wrong, found)
+        assert found["error"].startswith(f"{field}: "), found
 
 
 def test_what_is_no_object_is_refused():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amberflow.lib.money import use_money_context
+from amberflow.lib.money import use_working_context
 from pricing.engine.charge import charge, charge_fee, list_amount, prorated
 from pricing.engine.price import Price, Tier, Usage
 from tests.pricing.engine.strategies import quantities, tiers, unit_prices, usage_prices
@@ -51,7 +51,7 @@ def test_list_amount_is_what_the_definitions_say(price, quantity, sign):
 
 @given(usage_prices(), quantities)
 def test_the_amount_without_steps_is_the_amount_with_steps(price, quantity):
-    with use_money_context():
+    with use_working_context():
         assert list_amount(price, Usage(quantity)) == charge(price, Usage(quantity)).amount
 
 

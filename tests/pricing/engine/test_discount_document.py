@@ -60,7 +60,7 @@ REFUSED = [
     ({**GRADUATED, "tiers": []}, "missing", "tiers", "a discount of kind graduated_percent needs tiers; add it."),
     ({**PERCENT, "amount": "5"}, "unused_field", "amount", "a discount of kind percent has no amount; remove it or"),
     ({**PERCENT, "percent": "100.1"}, "out_of_range", "percent", "100.1 is above 100; use a number up to 100."),
-    ({**PERCENT, "percent": "-1"}, "negative", "percent", "-1 is below 0; use 0 or more, and a discount to give"),
+    ({**PERCENT, "percent": "-1"}, "negative", "percent", "-1 is below 0; use 0 or more."),
     ({**PERCENT, "priority": "1.5"}, "number", "priority", "1.5 is not a whole number up to 32767; use one, like 10."),
     (
         {**PERCENT, "priority": 32768},
@@ -69,7 +69,7 @@ REFUSED = [
         "32768 is not a whole number up to 32767; use one",
     ),
     ({**PERCENT, "starts": "soon"}, "date", "starts", "'soon' is not a date; write it like 2026-01-31."),
-    ({**PERCENT, "starts": 7}, "type", "starts", "7 is not a text; write a name that is not empty."),
+    ({**PERCENT, "starts": 7}, "date", "starts", "7 is not a date; write it like 2026-01-31."),
     (
         {**PERCENT, "starts": "2026-01-02", "ends": "2026-01-02"},
         "window",

@@ -111,6 +111,12 @@ REFUSED = [
     ({**FLAT, "currency": "usd"}, "unknown_currency", "currency", "'usd' is not an ISO 4217 code; use three"),
     ({**FLAT, "price": "1"}, "unknown_field", "price", "the field 'price' is not known; remove it or use one of"),
     ({**FLAT, "unit_price": "1"}, "unused_field", "unit_price", "a flat price has no unit_price; remove it or"),
+    (
+        {**GRADUATED, "tiers": [{"up_to": "inf", "unit_price": "1"}]},
+        "number",
+        "tiers[0].up_to",
+        "'inf' is not a number; make it null if the tier has no end.",
+    ),
     ({**FLAT, "meter": "tokens"}, "unused_field", "meter", "a flat price has no meter; remove it or"),
     ({**PER_UNIT, "flat_fee_at_zero": False}, "unused_field", "flat_fee_at_zero", "a per_unit price has no flat_fee"),
     ({**FLAT, "amount": None}, "missing", "amount", "a flat price needs amount; add it."),
@@ -200,7 +206,7 @@ REFUSED = [
     ),
     ({**PACKAGE, "package_price": D("1E-999999")}, "number", "package_price", "'1E-999999' has more than 18 decimals;"),
     ({**PERCENTAGE, "free_events": "2.5"}, "number", "free_events", "2.5 is not a whole number; use one, like 3."),
-    ({**PERCENTAGE, "free_events": -1}, "negative", "free_events", "-1 is below 0; use 0 or more, and a discount to"),
+    ({**PERCENTAGE, "free_events": -1}, "negative", "free_events", "-1 is below 0; use 0 or more."),
     ({**PERCENTAGE, "free_events": True}, "number", "free_events", "True is not a number; write it as a string, like"),
     (
         {**PERCENTAGE, "min_per_event": "2", "max_per_event": "1"},

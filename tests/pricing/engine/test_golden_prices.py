@@ -15,9 +15,10 @@ from pricing.engine.preview import answer_preview
 from tests.pricing.engine.reference import reference_preview
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-# Worked for this project, and worked from what others publish.
-CASES = [case for name in ("prices", "published_prices") for case in loads((GOLDEN / f"{name}.json").read_text())]
-NOTES = ("source", "sum", "why", "amount", "rounded")
+# Worked for this project, worked from what others publish, and with the page that has it (`published`: its own total).
+FILES = ("prices", "published_prices", "published_totals")
+CASES = [case for name in FILES for case in loads((GOLDEN / f"{name}.json").read_text())]
+NOTES = ("source", "sum", "why", "published", "amount", "rounded")
 OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
@@ -48,6 +49,7 @@ def test_golden_price(case):
     """Worked by hand: the exact amount, and the amount rounded once."""
     answer = answer_preview({field: value for field, value in case.items() if field not in NOTES})
     assert (answer.get("error"), answer.get("amount"), answer.get("rounded")) == (None, case["amount"], case["rounded"])
+    assert case.get("published") in (None, case["amount"], case["rounded"])
     if "sum" in case:
         assert worked_out(case["sum"]) == Fraction(case["amount"])
 

@@ -216,3 +216,9 @@ def test_other_spellings_of_a_number_are_that_number(text, number):
     document = document_of("per_unit")
     document["price"]["unit_price"] = text
     assert Decimal(answer_preview(document)["amount"]) == 12 * Decimal(number)
+
+
+def test_a_fee_may_name_a_meter_that_it_does_not_depend_on():
+    document = document_of("flat")
+    document["price"]["meter"] = "requests"
+    assert answer_preview(document)["amount"] == "99"

@@ -79,7 +79,13 @@ REFUSED = [
         "quantity",
         "4 is not 3, the sum of the events; leave one of both out.",
     ),
-    ({"price": PER_UNIT, "quantity": 4, "events": -1}, "negative", "events", "-1 is below 0; use 0 or more,"),
+    (
+        {"price": PER_UNIT, "events": ["1", {"quantity": 1, "amount": "100"}]},
+        "contradiction",
+        "events[1].amount",
+        "100 is not 1, the quantity of the same event; leave one of both out.",
+    ),
+    ({"price": PER_UNIT, "quantity": 4, "events": -1}, "negative", "events", "-1 is below 0; use 0 or more."),
     ({"price": PER_UNIT, "quantity": 4, "events": "1.5"}, "number", "events", "1.5 is not a whole number; use one,"),
     (
         {"price": BOUNDED, "quantity": 4, "events": 2},

@@ -18,7 +18,7 @@ F = Fraction
 NOTHING = F(0)
 WHOLE_QUANTITY = ("volume", "stairstep", "volume_package")
 IN_PROPORTION = (*WHOLE_QUANTITY, "package", "cost_plus")
-KINDS = ("free_units", "price", "amount", "percent", "graduated_percent")
+RANKS = {"free_units": 0, "price": 1, "amount": 2, "percent": 3, "graduated_percent": 3}
 
 
 @dataclass
@@ -191,7 +191,7 @@ def split_by_group(entry, document, whole):
 
 # --- discounts ------------------------------------------------------------------------------------------------
 def discount_rank(discount):
-    return discount.get("priority", 0), KINDS.index(discount["kind"]), discount["created"], discount["key"]
+    return discount.get("priority", 0), RANKS[discount["kind"]], discount["created"], discount["key"]
 
 
 def take(discount, lines):
