@@ -67,12 +67,13 @@ class FlexpriceDialect(Dialect):
 
     def problem(self, request: UsageRequest, problem: Problem) -> Answer:
         # Flexprice's newer servers answer flat, older ones with the message in an object: clients of both find it.
+        # The one for TypeScript can't read that object without both of its members.
         document = {
             "success": False,
             "code": _CODES.get(problem.status, "system_error"),
             "message": problem.message,
             "http_status_code": int(problem.status),
-            "error": {"message": problem.message},
+            "error": {"message": problem.message, "internal_error": problem.message},
         }
         return json_answer(document, status=problem.status, headers=problem.headers())
 
