@@ -54,7 +54,6 @@ class AutumnDialect(Dialect):
 
     name = "autumn"
     label = "Autumn"
-    corrects = True
     routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens", "v1/balances.batch_track")
     # Its clients send no time.
     strict = True

@@ -43,7 +43,6 @@ class FlexpriceDialect(Dialect):
 
     name = "flexprice"
     label = "Flexprice"
-    corrects = True
     routes = ("v1/events", "v1/events/bulk")
     # Its clients may leave the time out.
     strict = True

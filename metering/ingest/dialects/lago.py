@@ -51,7 +51,6 @@ class LagoBatchDialect(Dialect):
 
     name = SOURCE
     label = "Lago"
-    corrects = True
     routes = ("api/v1/events/batch",)
     # LiteLLM sends no timestamp: a retry would have another one.
     strict = True

@@ -51,7 +51,6 @@ class StripeDialect(Dialect):
 
     name = SOURCE
     label = "Stripe"
-    corrects = True
     routes = ("v1/billing/meter_events", "v2/billing/meter_events")
     # Both the time and the identifier may be left out.
     strict = True
