@@ -39,7 +39,7 @@ def _ingest_paths() -> list[Any]:
     return [
         path(
             route,
-            ingest_view(dialects, reads=READS.get(route), is_documented=route[:-1] not in _routes),
+            ingest_view(dialects, reads=READS.get(route.rstrip("/")), is_documented=route[:-1] not in _routes),
             name=f"ingest-{dialects[-1].name}",
         )
         for route, dialects in _routes.items()

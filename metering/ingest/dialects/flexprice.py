@@ -78,7 +78,7 @@ class FlexpriceDialect(Dialect):
 
 
 def _is_bulk(request: UsageRequest) -> bool:
-    return request.path.endswith("/bulk")
+    return request.path.rstrip("/").endswith("/bulk")
 
 
 def _event(item: Mapping[str, Any]) -> CanonicalEvent:

@@ -273,3 +273,23 @@ def test_protobuf(send, body):
     response = send("/v1/traces", body, content_type="application/x-protobuf")
     assert response.status_code in (200, 400)
     assert response["Content-Type"] == "application/x-protobuf"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "body"), REQUESTS.values(), ids=REQUESTS.keys())
+def test_a_slash_at_the_end_changes_nothing(send, path, body):
+    address, mark, query = path.partition("?")
+    slashed = send(f"{address.removesuffix('/')}/{mark}{query}", body)
+    assert slashed.status_code < 300
+    kept = Event.objects.count() + RejectedEvent.objects.count()
+    plain = send(path, body)
+    assert plain.status_code == slashed.status_code or plain.status_code in (400, 409, 422)
+    # Bulk events of Flexprice and calls of Autumn have no id here: each time they are others.
+    has_ids = "bulk" not in path and "tokens" not in path
+    assert has_ids is (Event.objects.count() + RejectedEvent.objects.count() == kept)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/ingest-endpoint", "/ingest-endpoint/"])
+def test_older_addresses(send, stored, path):
+    assert send(path, [AMBERFLO_SDK]).content == b"1 records were ingested"
