@@ -177,7 +177,7 @@ def group_values(meter: Meter, dimension: str, query: QueryDict) -> list[str]:
         rows = _all_rows(
             UsageQuestion(
                 meter=meter.code,
-                start=EVER if start is None else start,
+                start=_since(start),
                 end=end,
                 group_by=(dimension,),
                 timezone="UTC",
@@ -206,7 +206,7 @@ def _answer(request: Request, meter: Meter, query: QueryDict) -> HttpResponse:
     if customers or not asked:
         question = UsageQuestion(
             meter=meter.code,
-            start=EVER if start is None else start,
+            start=_since(start),
             end=end,
             window=WINDOWS.get(window, "none"),
             customers=tuple(customers),
@@ -332,6 +332,13 @@ def _csv(rows: Iterable[Mapping[str, Any]], dimensions: list[str]) -> HttpRespon
 def written(instant: datetime) -> str:
     """An instant as OpenMeter writes it."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _since(start: Instant | None) -> Instant:
+    """Clients that mean all usage send no instant, or the first one that their language knows."""
+    if start is None or isinstance(start, datetime):
+        return EVER if start is None else max(start, EVER)
+    return start if start > EVER.date() else EVER
 
 
 def _shown(asked: Instant | None) -> str | None:

@@ -17,6 +17,7 @@ from metering.api.openmeter_filter import least_and_most, matcher, read_filter
 from metering.api.parameters import Parameters
 from metering.database import time_limited
 from metering.event_query import MAX_RANGE, EventFilter, find_events
+from metering.ingest.event_times import MAX_AHEAD
 from metering.models import Event
 from metering.queries import event_payloads
 
@@ -42,7 +43,9 @@ def ingested_events(query: QueryDict) -> list[dict[str, Any]]:
     """`GET /api/v1/events` as OpenMeter answers it. Ids and subjects may be parts of what is looked for."""
     parameters = Parameters(query, known=KNOWN)
     limit = parameters.integer("limit", default=DEFAULT_ROWS, minimum=1, maximum=MAX_ROWS)
-    end = _instant(parameters, "to") or timezone.now() + timedelta(days=1)
+    # No event is further ahead.
+    latest = timezone.now() + MAX_AHEAD
+    end = min(_instant(parameters, "to") or latest, latest)
     start = _instant(parameters, "from") or end - DEFAULT_RANGE
     first, last = _instant(parameters, "ingestedAtFrom"), _instant(parameters, "ingestedAtTo")
     customers = Customer.objects.all()
@@ -102,7 +105,7 @@ def _bounds(conditions: Mapping[str, Mapping[str, Any]]) -> EventFilter:
     """What the database can look for of the conditions; the rest is looked at event by event."""
     bounds = list(least_and_most(conditions.get("time", {})))
     ends = [instant + _INSTANT for word, instant in bounds if word in ("$lt", "$lte")]
-    end = min(ends, default=timezone.now() + timedelta(days=1))
+    end = min([*ends, timezone.now() + MAX_AHEAD])
     start = max([instant for word, instant in bounds if word in ("$gt", "$gte")], default=end - MAX_RANGE)
     customers: list[int] | None = None
     for name in ("subject", "customerId"):

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from amberflow.api import ProblemError
+from metering.api.parameters import bounded
 from metering.ingest.canonical import BodyError, decode_json
 
 TEXTS, TIMES = ("id", "source", "subject", "customerId", "type"), ("time", "ingestedAt")
@@ -92,8 +93,8 @@ def _text(name: str, word: str, value: Any) -> str:
 def _instant(name: str, value: Any) -> datetime:
     try:
         instant = datetime.fromisoformat(value)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+        return bounded(instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant)
+    except (TypeError, ValueError):
         raise _invalid(f"filter.{name}: {str(value)[:60]!r} is no instant like 2026-01-31T12:00:00Z.") from None
 
 
