@@ -1,4 +1,4 @@
-"""Reads the body of a usage request: plain or gzip, never more than the installation takes."""
+"""Reads the body of a usage request: plain, gzip or deflate, never more than the installation takes."""
 
 import zlib
 from codecs import BOM_UTF8
@@ -10,8 +10,9 @@ from rest_framework.parsers import BaseParser
 
 from amberflow.api import ProblemError, TooLargeError
 
-# 16 says that the stream has gzip's header and checksum, 15 is the largest window.
-_GZIP = zlib.MAX_WBITS | 16
+# 16 says that the stream has gzip's header and checksum, 15 is the largest window. Deflate has zlib's header, or, from
+# clients that took its name at its word, none.
+_GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _NOT_COMPRESSED = ("", "identity")
 
 
@@ -31,27 +32,34 @@ class RawBodyParser(BaseParser):
         body = stream.read(limit + 1)
         if encoding in _NOT_COMPRESSED:
             return _within(body, limit).removeprefix(BOM_UTF8)
-        if encoding not in ("gzip", "x-gzip"):
+        if encoding not in ("gzip", "x-gzip", "deflate"):
             raise ProblemError(
-                f"Content-Encoding {encoding[:40]!r} is not understood: send gzip or nothing.",
+                f"Content-Encoding {encoding[:40]!r} is not understood: send gzip, deflate or nothing.",
                 code="unsupported_encoding",
                 field="Content-Encoding",
             )
-        return _decompressed(_within(body, limit), limit).removeprefix(BOM_UTF8)
+        name = "deflate" if encoding == "deflate" else "gzip"
+        return _decompressed(_within(body, limit), limit, name).removeprefix(BOM_UTF8)
 
 
-def _decompressed(body: bytes, limit: int) -> bytes:
-    gzip = zlib.decompressobj(_GZIP)
-    try:
-        plain = gzip.decompress(body, limit + 1)
-    except zlib.error:
-        raise ProblemError("The body is not gzip, as Content-Encoding says.", code="invalid_gzip") from None
+def _decompressed(body: bytes, limit: int, name: str) -> bytes:
+    stream, plain = None, b""
+    for window in (_ZLIB, _RAW) if name == "deflate" else (_GZIP,):
+        stream = zlib.decompressobj(window)
+        try:
+            plain = stream.decompress(body, limit + 1)
+            break
+        except zlib.error:
+            stream = None
+    code = f"invalid_{name}"
+    if stream is None:
+        raise ProblemError(f"The body is not {name}, as Content-Encoding says.", code=code)
     _within(plain, limit)
-    if not gzip.eof:
-        raise ProblemError("The gzip body is cut off.", code="invalid_gzip")
-    if gzip.unused_data:
+    if not stream.eof:
+        raise ProblemError(f"The {name} body is cut off.", code=code)
+    if stream.unused_data:
         # Nothing behind the end may be left unread in silence: it could be events.
-        raise ProblemError("The gzip body goes on after its end: send one gzip member.", code="invalid_gzip")
+        raise ProblemError(f"The {name} body goes on after its end: send it in one piece.", code=code)
     return plain
 
 

@@ -230,7 +230,11 @@ def read_time(value: Any, name: str) -> datetime | None:
         return None
     if isinstance(value, str):
         try:
-            instant = datetime.fromisoformat(value)
+            try:
+                instant = datetime.fromisoformat(value)
+            except ValueError:
+                # RFC 3339 allows small letters, which Python doesn't know.
+                instant = datetime.fromisoformat(value.upper())
             if instant.tzinfo is UTC:
                 return instant
             if instant.tzinfo is not None:
