@@ -98,6 +98,7 @@ def check_rivals(steps):
         assert saw[f"polar {version}"] == {"inserted": 2, "duplicates": 0}
         assert saw[f"polar {version} again"] == {"inserted": 0, "duplicates": 1}
     assert (saw["autumn"]["customerId"], saw["autumn"]["value"], saw["killbill"]) == ("acme", 3, 201)
+    assert (saw["autumn tokens"]["customerId"], saw["autumn many"]) == ("acme", {"success": True})
     assert saw["stripe"]["identifier"] == "js-1"
     assert saw["stripe v2"]["object"] == "v2.billing.meter_event"
     assert "already exists with identifier js-1" in steps["stripe again"]["told"]
@@ -130,7 +131,7 @@ def check_rivals(steps):
             assert UNKNOWN_KEY in each["told"]
     counted = Counter(event.batch.source for event in Event.objects.select_related("batch"))
     assert {name: counted[name] for name in ("orb", "metronome", "flexprice", "polar", "autumn", "killbill")} == {
-        "orb": 3, "metronome": 2, "flexprice": 2, "polar": 8, "autumn": 1, "killbill": 1}  # fmt: skip
+        "orb": 3, "metronome": 2, "flexprice": 2, "polar": 8, "autumn": 3, "killbill": 1}  # fmt: skip
     assert counted["stripe"] + counted["stripe-stream"] == 4
 
 

@@ -63,6 +63,9 @@ for (const [version, createPolar] of Object.entries(versions)) {
 
 const autumn = new Autumn({ secretKey: key, serverURL: url });
 await step("autumn", () => autumn.track({ customerId: "acme", featureId: "request", value: 3 }));
+await step("autumn tokens", () =>
+  autumn.trackTokens({ customerId: "acme", modelId: "openai/gpt-4o", inputTokens: 5, outputTokens: 2 }));
+await step("autumn many", () => autumn.batchTrack([{ customerId: "acme", featureId: "request", value: 1 }]));
 await step("autumn bad", () => autumn.track({ customerId: "", featureId: "request", value: 3 }));
 await step("autumn key", () =>
   new Autumn({ secretKey: "af_no", serverURL: url }).track({ customerId: "acme", featureId: "request" }));
