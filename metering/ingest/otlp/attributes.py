@@ -10,7 +10,14 @@ from functools import lru_cache
 from typing import Any
 
 from metering.ingest.canonical import EventError
-from metering.ingest.otlp.frameworks import AI_SDK, ai_sdk_operation, ai_sdk_tokens, leaves_out_cache, litellm_usage
+from metering.ingest.otlp.frameworks import (
+    AI_SDK,
+    ai_sdk_operation,
+    ai_sdk_provider,
+    ai_sdk_tokens,
+    leaves_out_cache,
+    litellm_usage,
+)
 
 MODEL = (
     "gen_ai.response.model",
@@ -240,10 +247,12 @@ def read_call(attributes: Mapping[str, Any], *, scope: str = "") -> dict[str, An
     if usage := litellm_usage(attributes):
         # The counts beside it are some of its own.
         tokens = {"usage": usage}
-    provider = first_text(attributes, PROVIDER)
+    provider, model = first_text(attributes, PROVIDER), first_text(attributes, MODEL)
+    if AI_SDK in attributes:
+        provider = ai_sdk_provider(provider, first_text(attributes, ("ai.model.id",)) or model)
     named = {
         "provider": PROVIDERS.get(provider.lower(), provider),
-        "model": first_text(attributes, MODEL),
+        "model": model,
         "operation": operation_of(attributes),
     }
     cost = next((attributes[name] for name in COST if isinstance(attributes.get(name), int | Decimal)), None)

@@ -1,5 +1,6 @@
 """What some frameworks say otherwise than the conventions: counts in a text, and input that leaves the cache out."""
 
+import re
 from ast import literal_eval
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,19 @@ _METADATA_TOKENS = {
 _NOT_CACHED = "ai.usage.inputTokenDetails.noCacheTokens"
 # Instrumentations that pass on as input what Anthropic counts beside its cache.
 _LEAVES_OUT_CACHE = frozenset({"@traceloop/instrumentation-anthropic"})
+# At the end of the AI SDK's names of providers stands the interface that was called.
+_INTERFACE = re.compile(
+    r"\.(?:chat|completion|embedding|generative-ai|image|messages|reranking|responses|speech|textEmbedding|transcription)$"
+)
+_GATEWAY = "gateway"
+_AI_SDK_PROVIDERS = {
+    "azure-openai": "azure",
+    "google.vertex": "vertex_ai",
+    "google.vertex.anthropic": "vertex_ai",
+    "togetherai": "together",
+    "vertex.anthropic": "vertex_ai",
+    "xai": "x-ai",
+}
 # No framework writes more; what is longer isn't worth being looked through.
 _MAX_TEXT = 20_000
 
@@ -27,6 +41,14 @@ _MAX_TEXT = 20_000
 def ai_sdk_operation(operation: str) -> str:
     """What an operation of the AI SDK (in lower case) is by OpenTelemetry's names: a call of a model, or a chain."""
     return _AI_SDK_CALLS.get(operation.rpartition(".")[2], "chain") if operation.startswith("ai.") else operation
+
+
+def ai_sdk_provider(provider: str, model: str) -> str:
+    """Who sells the model, by a name that others use too; whom a gateway called is in the model's name."""
+    if provider == _GATEWAY:
+        return model.partition("/")[0] if "/" in model else ""
+    name = _INTERFACE.sub("", provider)
+    return _AI_SDK_PROVIDERS.get(name, name)
 
 
 def litellm_usage(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,5 +100,5 @@ def leaves_out_cache(attributes: Mapping[str, Any], *, scope: str) -> bool:
         # From version 6 on all of its providers count alike.
         return False
     provider, model = str(attributes.get("ai.model.provider", "")), str(attributes.get("ai.model.id", ""))
-    sold_by_gateway = provider == "gateway" and model.startswith("anthropic/")
+    sold_by_gateway = provider == _GATEWAY and model.startswith("anthropic/")
     return sold_by_gateway or provider == "amazon-bedrock" or "anthropic" in provider.split(".")

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from metering.costbook.match import find_in_catalogue
 from metering.ingest.canonical import encode_json
 from metering.ingest.dialect import UsageRequest
 from metering.ingest.dialects.otlp import OtlpTracesDialect
@@ -342,6 +343,38 @@ def test_frameworks_that_count_otherwise(attributes, pools):
     assert "secret" not in str(event.document())
     # No number of an event is a binary float.
     assert "0.5" not in encode_json(event.document()).decode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected", "sold_by"),
+    [
+        ("openai.responses", "gpt-4o", "openai", "openai"),
+        ("anthropic.messages", "claude-sonnet-4-5", "anthropic", "anthropic"),
+        ("google.generative-ai", "gemini-2.5-flash", "google", "google"),
+        ("azure.chat", "gpt-4o", "azure", "azure"),
+        ("azure-openai.chat", "gpt-4o", "azure", "azure"),
+        ("amazon-bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon-bedrock", "aws"),
+        ("vertex.anthropic.messages", "claude-sonnet-4-5@20250929", "vertex_ai", "google"),
+        ("groq.chat", "llama-3.3-70b-versatile", "groq", "groq"),
+        ("deepseek.chat", "deepseek-chat", "deepseek", "deepseek"),
+        ("togetherai.chat", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "together", "together"),
+        ("xai.chat", "grok-4", "x-ai", "x-ai"),
+        ("gateway", "anthropic/claude-sonnet-4.5", "anthropic", "anthropic"),
+        ("gateway", "some-model", None, None),
+        ("acme.ai", "some-model", "acme.ai", None),
+    ],
+)
+def test_the_providers_of_the_ai_sdk_are_those_of_the_cost_book(provider, model, expected, sold_by):
+    named = {
+        "ai.model.provider": provider,
+        "ai.model.id": model,
+        "gen_ai.system": provider,
+        "gen_ai.request.model": model,
+    }
+    (event,) = decoded(span(ai_sdk("ai.generateText.doGenerate", **NEWEST) | named), resource={}).events
+    assert event.properties.get("provider") == expected
+    match = find_in_catalogue(provider=expected or "", model=model)
+    assert (match.provider if match else None) == sold_by
 
 
 def test_what_the_ai_sdk_does_around_calls_is_no_call():
