@@ -34,7 +34,7 @@ def keep_rejections(
     if not by_digest:
         return
     kept = list(by_digest.values())
-    note_open(source)
+    note_open(source, [rejection.event_id for rejection in kept])
     run_statement(
         "reject",
         {

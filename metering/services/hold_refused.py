@@ -69,7 +69,7 @@ def settle_refused(
     """After a request was taken in: settle what was kept of events that are counted now, and keep those that are not
     because another one undid them. Only an earlier try of the same customer, or of one that it could not name, is
     settled, and none under an id of which the request itself has another event that is refused."""
-    is_open = may_be_open(source)
+    is_open = may_be_open(source, [event.event_id for event in events])
     if not is_open and not any(each.status == "undone" for each in result.events):
         return
     positions = set(range(len(result.events))) - {rejection.index for rejection in rejections}

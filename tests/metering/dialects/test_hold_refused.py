@@ -1,5 +1,6 @@
 """What a client was told to send again is kept until it does, and counts once whoever sends it again."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -226,8 +227,28 @@ def test_while_nothing_is_open_nothing_is_looked_for(send, monkeypatch):
     send("/api/v1/usage", native("a"))
     assert asked == []
     send("/api/v1/usage", native("b", time="today"))
+    send("/api/v1/usage", native("c"))
+    assert asked == []
     send("/api/v1/usage", native("b"))
     assert asked == ["settle_refused"]
+
+
+@pytest.mark.django_db
+def test_what_another_process_kept_is_known_after_a_moment(send, monkeypatch):
+    send("/api/v1/usage", native("a", time="today"))
+    assert open_rejections.may_be_open("native", ["a"])
+    open_rejections.forget_open()
+    assert open_rejections.may_be_open("native", ["b", "a"])
+    assert not open_rejections.may_be_open("native", ["b"])
+    assert not open_rejections.may_be_open("openmeter", ["a"])
+    open_rejections.forget_open()
+    monkeypatch.setattr(open_rejections, "MOST_REMEMBERED", 0)
+    assert open_rejections.may_be_open("native", ["b"]), "with too many open each request is looked for"
+    open_rejections.forget_open()
+    monkeypatch.setattr(open_rejections, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(open_rejections, "_MOST_NOTED", 1)
+    open_rejections.note_open("native", ["x", "y"])
+    assert open_rejections.may_be_open("native", ["b"]), "and so it is while very many come in"
 
 
 @pytest.mark.django_db
@@ -236,8 +257,10 @@ def test_an_event_that_another_process_kept_is_settled_within_minutes(send, monk
     send("/api/v1/usage", [native("a", time="today"), native("b", time="today"), native("c", time="today")])
     send("/v1/ingest", [metronome("m", timestamp=None)])
     RejectedEvent.objects.filter(event_id="c").update(last_seen_at=NOW)
-    open_rejections._remember("native", False)
-    open_rejections._remember("metronome", False)
+    # As if they had been kept elsewhere, after this process looked.
+    open_rejections._noted.clear()
+    later = time.monotonic() + 60
+    open_rejections._read.update({"native": (later, frozenset()), "metronome": (later, frozenset())})
     send("/api/v1/usage", [native("a"), native("c")])
     send("/v1/ingest", [metronome("m")])
     assert [status for _, _, status in kept()] == ["open"] * 4
