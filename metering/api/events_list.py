@@ -93,7 +93,7 @@ class EventReads(APIView):
         },
     )
     def get(self, request: Request) -> Response:
-        if is_openmeters(request.query_params):
+        if is_openmeters(request):
             return Response(ingested_events(request.query_params))
         parameters = Parameters(request.query_params, known=KNOWN, families=("dimension",))
         before = parameters.cursor()

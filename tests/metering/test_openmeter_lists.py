@@ -34,8 +34,8 @@ def ask(client, db):
     sent = client.post("/api/v1/events", json.dumps(events), "application/cloudevents-batch+json", headers=headers)
     assert (sent.status_code, Event.objects.count()) == (204, 4)
 
-    def get(path, status=200, **query):
-        response = client.get(path, query, headers=headers)
+    def get(path, status=200, agent="curl", **query):
+        response = client.get(path, query, headers={**headers, "User-Agent": agent})
         assert response.status_code == status, response.content
         return response.json()
 
@@ -85,6 +85,7 @@ def test_the_first_list(ask, query, expected):
 
 def test_our_own_list_stands_at_the_same_address(ask):
     assert len(ask("/api/v1/events")["rows"]) == 3
+    assert ids(ask("/api/v1/events", agent="python-openmeter/1.0.0", limit=2)) == ["e-1", "e-2"]
     assert len(ask("/api/v1/events", customer="acme", id="e-1", id_source="app")["rows"]) == 1
     assert ask("/api/v1/events", 400, subject="acme", cost_state="costed")["code"] == "unknown_parameter"
 
