@@ -5,6 +5,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 VENV := .venv/bin/python
+NODE_CLIENTS := tests/clients/js/node_modules/.installed
 export UV_PYTHON_DOWNLOADS := never
 # Byte code is kept, whatever the shell says: loading the project takes half the time with it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +17,7 @@ setup: .venv/.installed ## Install the project's Python packages into .venv
 	@:
 
 clients: .venv-clients/.installed ## Install the client libraries that the tests call the API with
-	@:
+	@$(MAKE) --no-print-directory $(NODE_CLIENTS) || echo "The client libraries in JavaScript could not be installed; their tests are skipped."
 
 demo: setup ## Start database, web server, worker and Stripe stand-in with a demo company; Ctrl-C stops
 	@$(VENV) -m amberflow.devtools.demo
@@ -51,7 +52,7 @@ db-stop: ## Stop the embedded database
 
 clean: ## Stop the database and remove everything that set-up, demo and tests made (.env stays)
 	@if [ -x $(VENV) ]; then $(VENV) -m amberflow.devdb destroy; else $(PYTHON) -m amberflow.devdb destroy; fi
-	rm -rf .venv .venv-clients .tools .amberflow static_root
+	rm -rf .venv .venv-clients tests/clients/js/node_modules .tools .amberflow static_root
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -76,6 +77,13 @@ clean: ## Stop the database and remove everything that set-up, demo and tests ma
 	@.venv/bin/python -c '' 2>/dev/null || { rm -rf .venv && $(UV) venv --quiet --python $(PYTHON) .venv; }
 	@$(UV) pip sync --python .venv/bin/python --require-hashes requirements.lock
 	@touch $@
+
+# Where npm is missing its clients' tests are skipped, with that as the reason.
+$(NODE_CLIENTS): tests/clients/js/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then \
+		echo "Installing the client libraries in JavaScript for the tests …"; \
+		npm ci --prefix tests/clients/js --silent && touch $@; \
+	fi
 
 .venv-clients/.installed: tests/clients/requirements.lock | $(UV)
 	@echo "Installing the client libraries for the tests into .venv-clients …"

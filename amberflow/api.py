@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -136,6 +136,10 @@ def problem_of(exc: Exception) -> Problem | None:
     if isinstance(exc, OperationalError | InterfaceError):
         logger.warning("The database failed a request: %s", exc)
         return problem_of(DatabaseUnavailableError())
+    if isinstance(exc, DataError) and "NUL (0x00)" in str(exc):
+        # Wherever it stood in the request: no text that is there contains one.
+        message = "A text of the request contains a NUL character, which can't be stored: leave it out."
+        return Problem(HTTPStatus.BAD_REQUEST, "invalid_character", message)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from amberflow.health import livez, readyz
+from amberflow.not_found import not_found
 from amberflow.root import root
 
 urlpatterns = [
@@ -21,3 +22,5 @@ urlpatterns = [
     path("", include("invoicing.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]
+
+handler404 = not_found

@@ -25,7 +25,8 @@ _INSTANT = timedelta(microseconds=1)
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """What is asked for: events of the instants [start, end), by the customer's external id, an event type's code or
-    alias, the route they came by, values of dimensions ("" is: without one) and cost state. Empty: all."""
+    alias, the route they came by, values of dimensions ("" is: without one) and cost state. Empty: all. Where several
+    customers are asked for, `customers` are their primary keys; None: all."""
 
     start: datetime
     end: datetime
@@ -34,6 +35,7 @@ class EventFilter:
     source: str = ""
     dimensions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     cost_state: CostState | None = None
+    customers: Sequence[int] | None = None
 
 
 def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) -> list[Event]:
@@ -56,7 +58,7 @@ def find_events(wanted: EventFilter, *, limit: int, before: UUID | None = None) 
         occurred_at__gte=wanted.start,
         occurred_at__lt=wanted.end,
     )
-    if wanted.customer or wanted.type or wanted.dimensions:
+    if wanted.customer or wanted.customers is not None or wanted.type or wanted.dimensions:
         series = _series(wanted)
         if not series.exists():
             # Without this all events of the time would be looked at.
@@ -91,6 +93,8 @@ def _series(wanted: EventFilter) -> QuerySet[Series]:
     series = Series.objects.all()
     if wanted.customer:
         series = series.filter(customer=_customer(wanted.customer))
+    if wanted.customers is not None:
+        series = series.filter(customer_id__in=wanted.customers)
     if wanted.type:
         types = EventType.objects.filter(Q(code=wanted.type) | Q(aliases__contains=[wanted.type]))
         if not types:

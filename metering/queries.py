@@ -321,6 +321,13 @@ def event_payload(event: Event) -> dict[str, Any]:
     return unpack(bytes(batch.payload))[event.position]
 
 
+def event_payloads(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The same of several events."""
+    batches = EventBatch.objects.in_bulk({event.batch_id for event in events})
+    documents = {pk: unpack(bytes(batch.payload)) for pk, batch in batches.items()}
+    return [documents[event.batch_id][event.position] for event in events]
+
+
 def uncosted_models() -> list[UncostedModel]:
     """The models whose calls have no cost rate, those with the most calls first."""
     return [

@@ -1,11 +1,16 @@
 """What the clock does for usage. Each task is a thin call of a service that may run twice or be cut off."""
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from amberflow.only_one import only_one
 from metering.costbook.import_genai import import_cost_book
 from metering.services import apply_retention as drop_months
 from metering.services import backfill_usage, change_dimensions, change_timezone, claim_identities, fix_rejected
 from metering.services.backfill_usage import run_corrections
 from metering.services.fix_rejected import run_quarantines
+from metering.services.hold_refused import settle_counted
 from metering.services.merge_usage import merge_usage
 from metering.services.partitions import prepare_partitions
 from metering.services.rebuild_usage import run_rebuilds
@@ -20,9 +25,14 @@ def merge_usage_deltas() -> str:
 
 
 def claim_event_ids() -> str:
-    """Claim the ids of events from large requests for all times; an id under a second time is taken out of usage."""
+    """Claim the ids of events from large requests for all times; an id under a second time is taken out of usage. Then
+    settle what was rejected within the last hour and counts by now."""
     with only_one("claim_event_ids") as mine:
-        return f"{claim_identities.claim_identities()} events taken out of usage" if mine else "running already"
+        if not mine:
+            return "running already"
+        taken_out = claim_identities.claim_identities()
+        settled = settle_counted(since=timezone.now() - timedelta(hours=1))
+        return f"{taken_out} events taken out of usage, {settled} rejected events settled"
 
 
 def forget_old_claims() -> str:

@@ -55,6 +55,7 @@ def forgetful_ingestion():
     from customers.rate_limits import forget_rates
     from customers.services.api_keys import forget_api_keys
     from metering.costbook.book import forget_book
+    from metering.ingest.open_rejections import forget_open
     from metering.ingest.resolve import forget
     from metering.ingest.write import forget_repeats
     from metering.pressure import forget_pressure
@@ -62,6 +63,7 @@ def forgetful_ingestion():
     from metering.services.request_log import forget_calls
 
     forget()
+    forget_open()
     forget_api_keys()
     forget_book()
     forget_partitions()

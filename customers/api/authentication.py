@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -48,12 +48,13 @@ class MissingScopeError(ProblemError):
 class HasScope(BasePermission):
     """The key has the scope that the view names in `required_scope`; None is any key that is valid."""
 
-    message = "No API key was sent: add the header `Authorization: Bearer af_…` or `x-api-key: af_…`."
-    code = "not_authenticated"
-
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):
-            return False
+            # Raised here, because what the framework would say has no remedy.
+            raise NotAuthenticated(
+                "No API key was sent: add the header `Authorization: Bearer af_…` or `x-api-key: af_…`.",
+                code="not_authenticated",
+            )
         scope = view.required_scope
         if scope is not None and scope not in request.auth.scopes:
             raise MissingScopeError(

@@ -16,7 +16,7 @@ from django.utils import timezone
 from amberflow.admin_base import DateInput, ReadOnlyAdmin, TabularInline, display, list_url, quantity, render_page
 from amberflow.formats import exact_text
 from amberflow.lib.errors import DomainError
-from metering.costbook.calculate import CHARGED_UNITS
+from metering.costbook.calculate import CHARGED_UNITS, DETAIL_UNITS
 from metering.models import CostModel, CostRate, Event
 from metering.models.event import CostState
 from metering.queries import UncostedModel, uncosted_models
@@ -71,7 +71,7 @@ def _price(label: str, help_text: str = "", *, required: bool = False) -> forms.
 
 
 class AddRateForm(forms.Form):
-    """Prices of one model, in the cost book's currency: per million tokens, and per thousand calls."""
+    """Prices of one model, in the cost book's currency: per million tokens, and per thousand calls and searches."""
 
     provider = forms.CharField(
         max_length=64, required=False, help_text="As usage names it, like openai. Empty: for usage that names none."
@@ -85,7 +85,14 @@ class AddRateForm(forms.Form):
     output_reasoning_mtok = _price("Reasoning, per million tokens", "Empty: like other output.")
     input_audio_mtok = _price("Audio input, per million tokens", "Empty: like other input.")
     input_image_mtok = _price("Image input, per million tokens", "Empty: like other input.")
+    input_video_mtok = _price("Video input, per million tokens", "Empty: like other input.")
+    cache_audio_read_mtok = _price("Cached audio, per million tokens", "Empty: like other cached input.")
+    cache_image_read_mtok = _price("Cached images, per million tokens", "Empty: like other cached input.")
     output_audio_mtok = _price("Audio output, per million tokens", "Empty: like other output.")
+    output_image_mtok = _price("Image output, per million tokens", "Empty: like other output.")
+    output_video_mtok = _price("Video output, per million tokens", "Empty: like other output.")
+    output_citation_mtok = _price("Citations, per million tokens", "On top of input and output. Empty: nothing.")
+    web_searches_kcount = _price("Per thousand web searches", "On top of the tokens. Empty: nothing.")
     requests_kcount = _price(
         "Per thousand calls", "On top of the tokens. Empty: the cost of a call without tokens is unknown."
     )
@@ -93,7 +100,8 @@ class AddRateForm(forms.Form):
 
     def unit_prices(self) -> dict[str, Decimal]:
         """The prices that were filled in, by unit."""
-        return {unit: price for unit, price in self.cleaned_data.items() if unit in CHARGED_UNITS and price is not None}
+        units = CHARGED_UNITS | DETAIL_UNITS
+        return {unit: price for unit, price in self.cleaned_data.items() if unit in units and price is not None}
 
 
 @staff_member_required(login_url="admin:login")

@@ -15,6 +15,7 @@ from amberflow.api import PROBLEM, ProblemError
 from customers.models import ApiKey
 from metering.api.event_document import COST_STATES, DETAIL_SCHEMA, EVENT_SCHEMA, event_detail, event_document
 from metering.api.lago import lago_event_document
+from metering.api.openmeter_events import ingested_events, is_openmeters
 from metering.api.parameters import Parameters, page
 from metering.database import time_limited
 from metering.event_query import EventFilter, find_event, find_event_by_id, find_events
@@ -92,6 +93,8 @@ class EventReads(APIView):
         },
     )
     def get(self, request: Request) -> Response:
+        if is_openmeters(request):
+            return Response(ingested_events(request.query_params))
         parameters = Parameters(request.query_params, known=KNOWN, families=("dimension",))
         before = parameters.cursor()
         limit = parameters.integer("limit", default=DEFAULT_ROWS, minimum=1, maximum=MAX_ROWS)

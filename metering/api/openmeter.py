@@ -9,6 +9,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
+from django.db.models.fields.json import KeyTextTransform
 from django.http import HttpResponse, QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -27,7 +28,7 @@ from metering.database import time_limited
 from metering.ingest.canonical import BodyError, decode_json, encode_json
 from metering.ingest.event_times import EARLIEST
 from metering.ingest.resolve import current_generation, find_customers
-from metering.models import Meter
+from metering.models import Meter, Series
 from metering.models.meter import Aggregation
 from metering.usage_query import MAX_ROWS, START, Instant, UsageQuestion, UsageValue, query_usage
 
@@ -97,7 +98,7 @@ class MeterView(APIView):
 
     @extend_schema(operation_id="get_openmeter_meter", summary="A meter in OpenMeter's format", responses=dict)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(meter_document(_meter(slug)))
+        return Response(meter_document(find_meter(slug)))
 
 
 class _AnyAnswer(BaseContentNegotiation):
@@ -125,16 +126,16 @@ class MeterQueryView(APIView):
         responses={200: OpenApiResponse(ANSWER), 400: OpenApiResponse(PROBLEM), 404: OpenApiResponse(PROBLEM)},
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
-        return _answer(request, _meter(slug), request.query_params)
+        return _answer(request, find_meter(slug), request.query_params)
 
     @extend_schema(exclude=True)
     def post(self, request: Request, slug: str) -> HttpResponse:
-        return _answer(request, _meter(slug), _as_query(request.data))
+        return _answer(request, find_meter(slug), _as_query(request.data))
 
 
 def meter_document(meter: Meter) -> dict[str, Any]:
     """A meter as OpenMeter shows it; its code is both id and slug."""
-    created = _instant(meter.created_at)
+    created = written(meter.created_at)
     document = {
         "id": meter.code,
         "slug": meter.code,
@@ -148,11 +149,43 @@ def meter_document(meter: Meter) -> dict[str, Any]:
     return document | ({"valueProperty": f"$.{meter.value_property}"} if meter.value_property else {})
 
 
-def _meter(slug: str) -> Meter:
+def find_meter(slug: str) -> Meter:
+    """The meter of that code. Raises UnknownMeterError."""
     meter = Meter.objects.select_related("event_type").filter(code=slug).first()
     if meter is None:
         raise UnknownMeterError(f"There is no meter {slug[:80]!r}: use the code of a meter.", field="meterIdOrSlug")
     return meter
+
+
+def group_values(meter: Meter, dimension: str, query: QueryDict) -> list[str]:
+    """The values of a dimension that the meter's usage has, in order; between `from` and `to` if these are asked for.
+
+    Raises ProblemError.
+    """
+    parameters = Parameters(query, known=("from", "to"))
+    if dimension not in meter.event_type.dimensions:
+        raise UnknownMeterError(
+            f"{meter.code} has no group {dimension[:80]!r}: its groups are {', '.join(meter.event_type.dimensions)}.",
+            code="unknown_group",
+            field="groupByKey",
+        )
+    start, end = parameters.time("from"), parameters.time("to")
+    if start is None and end is None:
+        series = Series.objects.filter(event_type=meter.event_type, dimensions__has_key=dimension)
+        values = set(series.values_list(KeyTextTransform(dimension, "dimensions"), flat=True).distinct())
+    else:
+        rows = _all_rows(
+            UsageQuestion(
+                meter=meter.code,
+                start=_since(start),
+                end=end,
+                group_by=(dimension,),
+                timezone="UTC",
+                now=timezone.now(),
+            )
+        )
+        values = {row.group[dimension] for row in rows if row.value is not None}
+    return sorted(value for value in values if value)
 
 
 def _answer(request: Request, meter: Meter, query: QueryDict) -> HttpResponse:
@@ -173,7 +206,7 @@ def _answer(request: Request, meter: Meter, query: QueryDict) -> HttpResponse:
     if customers or not asked:
         question = UsageQuestion(
             meter=meter.code,
-            start=EVER if start is None else start,
+            start=_since(start),
             end=end,
             window=WINDOWS.get(window, "none"),
             customers=tuple(customers),
@@ -220,8 +253,8 @@ def _all_rows(question: UsageQuestion) -> list[UsageValue]:
 def _row(row: UsageValue, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "value": row.value,
-        "windowStart": _instant(row.start),
-        "windowEnd": _instant(row.end),
+        "windowStart": written(row.start),
+        "windowEnd": written(row.end),
         SUBJECT: names.get(row.customer, row.customer),
         "groupBy": dict(row.group),
     }
@@ -296,11 +329,19 @@ def _csv(rows: Iterable[Mapping[str, Any]], dimensions: list[str]) -> HttpRespon
     return HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
 
 
-def _instant(instant: datetime) -> str:
+def written(instant: datetime) -> str:
+    """An instant as OpenMeter writes it."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _since(start: Instant | None) -> Instant:
+    """Clients that mean all usage send no instant, or the first one that their language knows."""
+    if start is None or isinstance(start, datetime):
+        return EVER if start is None else max(start, EVER)
+    return start if start > EVER.date() else EVER
 
 
 def _shown(asked: Instant | None) -> str | None:
     if asked is None:
         return None
-    return _instant(asked) if isinstance(asked, datetime) else f"{asked.isoformat()}T00:00:00Z"
+    return written(asked) if isinstance(asked, datetime) else f"{asked.isoformat()}T00:00:00Z"

@@ -3,7 +3,7 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +12,9 @@ from django.http import QueryDict
 
 from amberflow.api import ProblemError
 
+# All usage lies between them, so that beyond them nothing else could be asked for; clients send the first instant that
+# their language knows where they mean no bound.
+FIRST, LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # Which page is asked for is no part of the question.
 PAGING = ("limit", "cursor")
 
@@ -67,17 +70,17 @@ class Parameters:
         return int(text)
 
     def time(self, name: str) -> datetime | date | None:
-        """An instant with an offset, or a date; None without the parameter."""
+        """An instant with an offset, or a date, not further away than usage can be; None without the parameter."""
         # A plus sign that was not escaped arrives as a blank.
         text = self.text(name).replace(" ", "+")
         if not text:
             return None
         try:
             if len(text) == len("2026-01-31"):
-                return date.fromisoformat(text)
+                return min(max(date.fromisoformat(text), FIRST.date()), LAST.date())
             instant = datetime.fromisoformat(text)
             if instant.tzinfo is not None:
-                return instant
+                return bounded(instant)
         except ValueError:
             pass
         raise _problem(
@@ -116,6 +119,11 @@ class Parameters:
         asked = sorted((name, values) for name, values in self._query.lists() if name not in PAGING)
         key = blake2b(settings.SECRET_KEY.encode()).digest()
         return blake2b(json.dumps([asked, position]).encode(), key=key, digest_size=12).hexdigest()
+
+
+def bounded(instant: datetime) -> datetime:
+    """The instant, or the nearest at which there can be usage."""
+    return min(max(instant, FIRST), LAST)
 
 
 def page(rows: list[Any], parameters: Parameters, position: Any, **more: Any) -> Mapping[str, Any]:

@@ -45,11 +45,14 @@ class ShortWay:
         dialects = self.routes.get(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         if dialects is not None and _is_plain(environ):
             at, began = timezone.now(), time.perf_counter_ns()
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            # Django reads it again if it has to.
-            environ["wsgi.input"] = BytesIO(body)
-            is_whole = len(body) == int(environ["CONTENT_LENGTH"])
-            answer = _take(environ, body, dialects, at, began) if is_whole else None
+            answer = None
+            # Who may not send is not waited for.
+            if (key := _key(environ)) is not None:
+                body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+                # Django reads it again if it has to.
+                environ["wsgi.input"] = BytesIO(body)
+                is_whole = len(body) == int(environ["CONTENT_LENGTH"])
+                answer = _take(environ, body, dialects, key, at, began) if is_whole else None
             if answer is not None:
                 start_response(_STATUS[answer.status], _headers(answer))
                 return (answer.content,)
@@ -72,18 +75,33 @@ def _is_plain(environ: Mapping[str, Any]) -> bool:
     )
 
 
-def _take(environ: Mapping[str, Any], body: bytes, dialects: tuple[Dialect, ...], at: Any, began: int) -> Answer | None:
+def _key(environ: Mapping[str, Any]) -> ApiKey | None:
+    """The key that was sent if usage may be sent by it without limits."""
+    sent = {"Authorization": environ.get("HTTP_AUTHORIZATION", ""), "x-api-key": environ.get("HTTP_X_API_KEY", "")}
+    try:
+        close_old_connections()
+        # Whether the connection still works shows by itself, and if it doesn't Django makes another one.
+        connection.health_check_done = True  # type: ignore[attr-defined]
+        key = find_api_key(plaintext=sent_key(sent))
+    except Exception as error:
+        _left_to_django(error)
+        return None
+    return key if key is not None and _may_send(key) else None
+
+
+def _left_to_django(error: Exception) -> None:
+    logger.debug("left to Django: %r", error)
+    close_old_connections()
+
+
+def _take(
+    environ: Mapping[str, Any], body: bytes, dialects: tuple[Dialect, ...], key: ApiKey, at: Any, began: int
+) -> Answer | None:
     """What the dialect answers; None if Django is to find out."""
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     headers["content-type"] = environ.get("CONTENT_TYPE", "")
     headers["content-length"] = environ["CONTENT_LENGTH"]
     try:
-        close_old_connections()
-        # Whether the connection still works shows by itself, and if it doesn't Django makes another one.
-        connection.health_check_done = True  # type: ignore[attr-defined]
-        key = find_api_key(plaintext=sent_key({"Authorization": headers.get("authorization", ""), **headers}))
-        if key is None or not _may_send(key):
-            return None
         asked = UsageRequest(
             path=environ["PATH_INFO"],
             body=body,
@@ -94,8 +112,7 @@ def _take(environ: Mapping[str, Any], body: bytes, dialects: tuple[Dialect, ...]
         taken = take_usage(asked, dialects, api_key=key, count_events=lambda count: None)
     except Exception as error:
         # Nothing was taken, or what was is found to be there: to send it again never counts it twice.
-        logger.debug("left to Django: %r", error)
-        close_old_connections()
+        _left_to_django(error)
         return None
     log_call(
         call_of(

@@ -49,8 +49,7 @@ def take_usage(
             hold_refused(**sent)
             return Taken(dialect.problem(asked, refusal), CallNote(code=refusal.code, message=refusal.message))
         result = ingest_events(**sent, strict=dialect.strict, all_or_nothing=dialect.all_or_nothing)
-        if dialect.corrects:
-            settle_refused(**sent, result=result)
+        settle_refused(**sent, result=result)
     return Taken(dialect.answer(asked, batch, result), note_of(dialect=dialect.name, result=result))
 
 

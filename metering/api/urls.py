@@ -11,6 +11,15 @@ from metering.api.ingest import ingest_view
 from metering.api.lago import LagoEventView, LagoMetricsView, LagoMetricView
 from metering.api.live_tail import TailView
 from metering.api.openmeter import MeterQueryView, MetersView, MeterView
+from metering.api.openmeter_events import EventsV2View
+from metering.api.openmeter_names import (
+    CustomersView,
+    CustomerView,
+    GroupValuesView,
+    MeterSubjectsView,
+    SubjectsView,
+    SubjectView,
+)
 from metering.api.requests import RequestsView
 from metering.api.stripe_session import MeterEventSessionView
 from metering.api.usage_query import UsageReads
@@ -30,7 +39,7 @@ def _ingest_paths() -> list[Any]:
     return [
         path(
             route,
-            ingest_view(dialects, reads=READS.get(route), is_documented=route[:-1] not in _routes),
+            ingest_view(dialects, reads=READS.get(route.rstrip("/")), is_documented=route[:-1] not in _routes),
             name=f"ingest-{dialects[-1].name}",
         )
         for route, dialects in _routes.items()
@@ -53,6 +62,15 @@ urlpatterns = [
     path("api/v1/meters", MetersView.as_view(), name="openmeter-meters"),
     path("api/v1/meters/<str:slug>", MeterView.as_view(), name="openmeter-meter"),
     path("api/v1/meters/<str:slug>/query", MeterQueryView.as_view(), name="openmeter-query"),
+    path("api/v1/meters/<str:slug>/subjects", MeterSubjectsView.as_view(), name="openmeter-meter-subjects"),
+    path(
+        "api/v1/meters/<str:slug>/group-by/<str:dimension>/values", GroupValuesView.as_view(), name="openmeter-groups"
+    ),
+    path("api/v1/subjects", SubjectsView.as_view(), name="openmeter-subjects"),
+    path("api/v1/subjects/<path:name>", SubjectView.as_view(), name="openmeter-subject"),
+    path("api/v1/customers", CustomersView.as_view(), name="openmeter-customers"),
+    path("api/v1/customers/<str:name>", CustomerView.as_view(), name="openmeter-customer"),
+    path("api/v2/events", EventsV2View.as_view(), name="openmeter-events"),
     path("api/v1/billable_metrics", LagoMetricsView.as_view(), name="lago-metrics"),
     path("api/v1/billable_metrics/<str:code>", LagoMetricView.as_view(), name="lago-metric"),
 ]

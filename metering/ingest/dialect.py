@@ -62,9 +62,6 @@ class Dialect(ABC):
     # A request counts as a whole or not at all: a duplicate or an event that its client must correct undoes the others.
     # Those that only wait for a customer or an event type do not.
     all_or_nothing: ClassVar[bool] = False
-    # Its clients are told which events they must correct, and send those, or the whole request, again under the same
-    # ids: what is kept of them meanwhile is settled then.
-    corrects: ClassVar[bool] = False
     # What `drf_spectacular.utils.extend_schema` is told.
     schema: ClassVar[Mapping[str, Any]] = {}
 

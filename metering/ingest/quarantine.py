@@ -9,6 +9,7 @@ from uuid import UUID
 
 from metering.database import run_statement
 from metering.ingest.canonical import Rejection, encode_json, encode_json_sorted
+from metering.ingest.open_rejections import note_open
 
 _MAX_EXPONENT = 1000
 _FIELD_LENGTH = 120
@@ -33,6 +34,7 @@ def keep_rejections(
     if not by_digest:
         return
     kept = list(by_digest.values())
+    note_open(source, [rejection.event_id for rejection in kept])
     run_statement(
         "reject",
         {

@@ -51,9 +51,9 @@ class RejectedEvent(models.Model):
             models.Index(fields=["code"], condition=models.Q(status="open"), name="metering_rejectedevent_open"),
             # When a client sends one again, what was kept of it is settled.
             models.Index(
-                fields=["event_id"],
+                fields=["source", "event_id"],
                 condition=models.Q(status="open") & ~models.Q(event_id=""),
-                name="metering_rejectedevent_sent",
+                name="metering_rejectedevent_again",
             ),
         ]
 

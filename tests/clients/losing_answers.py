@@ -11,6 +11,7 @@ from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
+NOT_HANDED_ON = {"host", "connection", "transfer-encoding"}
 
 
 class LosingProxy(ThreadingHTTPServer):
@@ -36,9 +37,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: LosingProxy
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self._body()
         connection = HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=30)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in NOT_HANDED_ON}
         connection.request("POST", self.path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -55,6 +56,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the tests' output is for the tests."""

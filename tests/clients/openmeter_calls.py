@@ -51,5 +51,16 @@ with Client(endpoint=os.environ["READ_URL"], token=os.environ["READ_KEY"]) as cl
     rows = [[row.value, row.subject, row.group_by, row.window_start.year] for row in found.data]
     seen = {"step": "read", "status": 200, "slugs": [meter.slug for meter in client.meters.list()], "rows": rows}
     sys.stdout.write(json.dumps({**seen, "aggregation": client.meters.get("tokens").aggregation}) + "\n")
+    of_acme = {"subject": {"$eq": "acme"}}
+    listed = {
+        "events": [each.customer_id for each in client.events.list(limit=2)],
+        "events of acme": len(client.events.list(subject="acme")),
+        "second version": sorted(each.event.id for each in client.events_v2.list(limit=2, filter=of_acme)),
+        "subjects": [each.key for each in client.subjects.list()],
+        "customers": [each.key for each in client.customers.list().items_property],
+        "of the meter": client.meters.list_subjects("tokens"),
+        "groups": client.meters.list_group_by_values("tokens", "model"),
+    }
+    sys.stdout.write(json.dumps({"step": "lists", "status": 200, **listed}) + "\n")
 with Client(endpoint=URL, token="af_wrong") as client:
     step("wrong key", lambda: client.events.ingest_event(event(8)))

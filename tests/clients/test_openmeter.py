@@ -27,11 +27,23 @@ def test_it_is_served(live_server):
         "unknown customer": 204,
         "bad event": 400,
         "read": 200,
+        "lists": 200,
         "wrong key": 401,
     }
     assert proxy.requests == 8
     assert (steps["read"]["slugs"], steps["read"]["aggregation"]) == (["tokens"], "SUM")
     assert steps["read"]["rows"] == [[500, "acme", {"model": "gpt-4o"}, 2015]]
+    assert steps["lists"] == {
+        "step": "lists",
+        "status": 200,
+        "events": ["acme", "acme"],
+        "events of acme": 5,
+        "second version": ["evt-1", "evt-2", "evt-3", "evt-4", "evt-6"],
+        "subjects": ["acme"],
+        "customers": ["acme"],
+        "of the meter": ["acme"],
+        "groups": ["gpt-4o"],
+    }
     assert steps["bad event"]["problem"]["code"] == "invalid_specversion"
     assert steps["wrong key"]["problem"]["code"] == "invalid_api_key"
     # evt-1 to evt-4 and evt-6, which came beside a bad one.

@@ -4,8 +4,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from amberflow.lib.errors import DomainError
+from metering.admin.cost_book import AddRateForm
+from metering.costbook.calculate import CHARGED_UNITS, DETAIL_UNITS
 from metering.costbook.import_genai import import_cost_book
 from metering.ingest.canonical import CanonicalEvent
 from metering.models import CostRate, Event
@@ -159,3 +162,22 @@ def test_the_dearest_possible_call_fits_into_its_columns(acme):
     send(("a", at(1), tokens(10**12)))
 
     assert costs() == {date(2026, 3, 1): Decimal(10**13)}
+
+
+def test_the_form_takes_a_price_of_everything_that_the_book_can_charge(acme, admin_client):
+    """Of each price list 1 per unit, so that the cost is what was counted."""
+    usage = {
+        "prompt_tokens": 10_000, "completion_tokens": 7_000, "total_tokens": 17_000,
+        "prompt_tokens_details": {"web_search_requests": 4},
+        "completion_tokens_details": {"image_tokens": 2_000},
+    }  # fmt: skip
+    send(("pictures", at(1), {"usage": usage}))
+    units = CHARGED_UNITS | DETAIL_UNITS
+    # One price for both lifetimes is the list's own way of saying it.
+    assert set(AddRateForm.base_fields) >= units - {"cache_write_mtok"}
+    values = {"model": "pictures", "input_mtok": "1", "output_mtok": "10", "output_image_mtok": "100"}
+    answer = admin_client.post(reverse("admin:uncosted_models"), {**values, "web_searches_kcount": "5"})
+    assert answer.status_code == 302
+    # 10,000 of input, 5,000 of text, 2,000 of images, and 4 searches.
+    (event,) = Event.objects.all()
+    assert event.cost == Decimal("0.01") + Decimal("0.05") + Decimal("0.2") + Decimal("0.02")

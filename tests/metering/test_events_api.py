@@ -127,12 +127,12 @@ def test_pages_give_every_event_once(ask):
     [
         ({"customer": "nobody"}, "unknown_customer", "customer"),
         ({"type": "nothing"}, "unknown_type", "type"),
-        ({"id": "e1"}, "missing_customer", "customer"),
+        ({"id": "e1", "customer": ""}, "missing_customer", "customer"),
         ({"cost_state": "free"}, "unknown_cost_state", "cost_state"),
         ({"from": "2025-01-01"}, "range_too_long", "from"),
         ({"from": "2026-03-12"}, "empty_range", "to"),
         ({"limit": "1001"}, "invalid_limit", "limit"),
-        ({"subject": "acme"}, "unknown_parameter", "subject"),
+        ({"client": "acme"}, "unknown_parameter", "client"),
     ],
 )
 def test_a_bad_filter_is_a_problem_that_names_it(ask, query, code, field):

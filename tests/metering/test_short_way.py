@@ -133,11 +133,28 @@ def test_what_is_unusual_is_left_to_django(client, settings):
     assert Event.objects.count() == 2
 
 
-def test_a_body_that_was_cut_off_is_not_taken(client):
-    status, _, _ = client.post("/api/v1/usage", [EVENT], CONTENT_LENGTH="5000")
-    assert client.long == ["/api/v1/usage"]
-    assert status in (200, 400)
+@pytest.mark.parametrize("way", ["short", "django"])
+def test_a_body_that_was_cut_off_is_not_taken(client, way):
+    """What came of it may look like a whole one, with another number in it."""
+    table = b"uniqueId,meterApiName,meterValue,customerId\r\na,llm_call,2,acme"
+    for path, body in (("/api/v1/usage", [EVENT]), ("/ingest", table)):
+        status, _, content = client.post(path, body, by=getattr(client, way), CONTENT_LENGTH="5000")
+        assert (status, b"incomplete_body" in content) == (400, True)
+    assert client.long == (["/api/v1/usage", "/ingest"] if way == "short" else [])
+    assert Event.objects.count() + RejectedEvent.objects.count() == 0
     assert request_log._calls
+
+
+def test_a_body_whose_sender_may_not_send_is_not_waited_for(client):
+    class Stalled:
+        def read(self, size):
+            raise AssertionError("waited for")
+
+    started = []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/api/v1/usage", "CONTENT_LENGTH": "5", "wsgi.input": Stalled()}
+    way = ShortWay(lambda environ, start: started.append("Django") or ())
+    way({**environ, "HTTP_X_API_KEY": "af_no"}, None)
+    assert started == ["Django"]
 
 
 def test_a_limited_or_revoked_key_is_left_to_django(client):

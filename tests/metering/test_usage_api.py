@@ -112,6 +112,8 @@ def test_without_a_valid_key_nothing_is_taken(client, path, headers, code):
     assert response.status_code == 401
     assert response["WWW-Authenticate"].startswith("Bearer")
     assert problem(response)["code"] == code
+    remedy = {"not_authenticated": "add the header", "invalid_api_key": "make a new one"}[code]
+    assert remedy in problem(response)["detail"]
 
 
 def test_a_revoked_key_is_refused(send, key):

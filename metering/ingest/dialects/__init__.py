@@ -26,12 +26,16 @@ def all_dialects() -> tuple[Dialect, ...]:
 
 
 def dialects_by_route() -> dict[str, tuple[Dialect, ...]]:
-    """The dialects that share each route."""
+    """The dialects that share each route, which is also understood with a slash at its end."""
     routes: dict[str, list[Dialect]] = defaultdict(list)
     for dialect in all_dialects():
-        for route in dialect.routes:
+        for route in dict.fromkeys(each for plain in dialect.routes for each in (plain, _with_slash(plain))):
             routes[route].append(dialect)
     return {route: tuple(dialects) for route, dialects in routes.items()}
+
+
+def _with_slash(route: str) -> str:
+    return f"{route}/" if route and not route.endswith("/") else route
 
 
 def choose_dialect(candidates: tuple[Dialect, ...], request: UsageRequest) -> Dialect:

@@ -36,7 +36,6 @@ class AgentCogsDialect(Dialect):
 
     name = "agentcogs"
     label = "AgentCOGS"
-    corrects = True
     routes = ("v1/ingest",)
     precedence = 200
     # A run may come without its time.

@@ -51,11 +51,12 @@ _SHOWN_OF_ID = 120
 
 
 class AmberfloDialect(Dialect):
-    """Amberflo's ingestion, at all three addresses that its clients post to."""
+    """Amberflo's ingestion, at all the addresses that its clients post to."""
 
     name = SOURCE
     label = "Amberflo"
-    routes = ("ingest", "ingest/", "")
+    # The first is the one of older clients in TypeScript.
+    routes = ("ingest-endpoint", "ingest", "ingest/", "")
     schema = schemas.AMBERFLO
 
     def decode(self, request: UsageRequest) -> DecodedBatch:

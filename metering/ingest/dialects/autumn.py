@@ -54,7 +54,6 @@ class AutumnDialect(Dialect):
 
     name = "autumn"
     label = "Autumn"
-    corrects = True
     routes = ("v1/balances.track", "v1/track", "v1/balances.track_tokens", "v1/track_tokens", "v1/balances.batch_track")
     # Its clients send no time.
     strict = True
@@ -99,11 +98,11 @@ class AutumnDialect(Dialect):
 
 
 def _is_call(request: UsageRequest) -> bool:
-    return request.path.endswith("_tokens")
+    return request.path.rstrip("/").endswith("_tokens")
 
 
 def _is_batch(request: UsageRequest) -> bool:
-    return request.path.endswith("batch_track")
+    return request.path.rstrip("/").endswith("batch_track")
 
 
 def _event(key: str, item: Mapping[str, Any]) -> CanonicalEvent:

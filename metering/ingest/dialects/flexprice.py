@@ -43,7 +43,6 @@ class FlexpriceDialect(Dialect):
 
     name = "flexprice"
     label = "Flexprice"
-    corrects = True
     routes = ("v1/events", "v1/events/bulk")
     # Its clients may leave the time out.
     strict = True
@@ -67,18 +66,19 @@ class FlexpriceDialect(Dialect):
 
     def problem(self, request: UsageRequest, problem: Problem) -> Answer:
         # Flexprice's newer servers answer flat, older ones with the message in an object: clients of both find it.
+        # The one for TypeScript can't read that object without both of its members.
         document = {
             "success": False,
             "code": _CODES.get(problem.status, "system_error"),
             "message": problem.message,
             "http_status_code": int(problem.status),
-            "error": {"message": problem.message},
+            "error": {"message": problem.message, "internal_error": problem.message},
         }
         return json_answer(document, status=problem.status, headers=problem.headers())
 
 
 def _is_bulk(request: UsageRequest) -> bool:
-    return request.path.endswith("/bulk")
+    return request.path.rstrip("/").endswith("/bulk")
 
 
 def _event(item: Mapping[str, Any]) -> CanonicalEvent:

@@ -38,7 +38,6 @@ class KillBillDialect(Dialect):
 
     name = "killbill"
     label = "Kill Bill"
-    corrects = True
     routes = ("1.0/kb/usages",)
     strict = True
     all_or_nothing = True

@@ -29,6 +29,7 @@ from metering.ingest.canonical import (
 )
 from metering.ingest.dialect import Answer, Dialect, UsageRequest, json_answer
 from metering.ingest.dialects import native, schemas
+from metering.ingest.items import first_of
 from metering.ingest.lago_tokens import with_pools
 from metering.ingest.redact import redact
 from metering.ingest.results import EventResult, IngestResult
@@ -51,7 +52,6 @@ class LagoBatchDialect(Dialect):
 
     name = SOURCE
     label = "Lago"
-    corrects = True
     routes = ("api/v1/events/batch",)
     # LiteLLM sends no timestamp: a retry would have another one.
     strict = True
@@ -160,7 +160,8 @@ def _event(item: Mapping[str, Any]) -> CanonicalEvent:
     return CanonicalEvent(
         source=SOURCE,
         event_id=read_text(item, "transaction_id"),
-        customer=read_text(item, "external_subscription_id"),
+        # Clients of older versions name the customer where it has one subscription.
+        customer=read_text(item, first_of(item, "external_subscription_id", "external_customer_id")),
         type=code,
         occurred_at=read_epoch(item.get("timestamp"), "timestamp"),
         properties=redact(with_pools(code, properties)),
@@ -189,7 +190,7 @@ def _native_form(item: Any) -> Any:
     return {
         "id": item.get("transaction_id"),
         "source": SOURCE,
-        "customer": item.get("external_subscription_id"),
+        "customer": item.get(first_of(item, "external_subscription_id", "external_customer_id")),
         "type": item.get("code"),
         "time": item.get("timestamp") if time is None else time.isoformat(),
         "properties": properties,

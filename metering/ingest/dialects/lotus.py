@@ -27,7 +27,6 @@ class LotusDialect(Dialect):
 
     name = "lotus"
     label = "Lotus"
-    corrects = True
     routes = ("api/track/", "api/track")
     # A client that retries may stamp the event anew.
     strict = True

@@ -34,7 +34,6 @@ class MetronomeDialect(Dialect):
 
     name = "metronome"
     label = "Metronome"
-    corrects = True
     routes = ("v1/ingest",)
     precedence = 100
     schema = {"exclude": True}

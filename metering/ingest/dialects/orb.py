@@ -38,7 +38,6 @@ class OrbDialect(Dialect):
 
     name = "orb"
     label = "Orb"
-    corrects = True
     routes = ("v1/ingest",)
     precedence = 300
     schema = {"exclude": True}

@@ -40,7 +40,6 @@ class PolarDialect(Dialect):
 
     name = "polar"
     label = "Polar"
-    corrects = True
     routes = ("v1/events/ingest",)
     # Its clients may leave the time out.
     strict = True

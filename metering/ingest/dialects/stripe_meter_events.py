@@ -51,7 +51,6 @@ class StripeDialect(Dialect):
 
     name = SOURCE
     label = "Stripe"
-    corrects = True
     routes = ("v1/billing/meter_events", "v2/billing/meter_events")
     # Both the time and the identifier may be left out.
     strict = True
@@ -120,7 +119,9 @@ def stripe_error(problem: Problem) -> Answer:
     error: dict[str, Any] = {"type": kind, "code": problem.code, "message": problem.message}
     if problem.field:
         error["param"] = problem.field
-    return json_answer({"error": error}, status=problem.status, headers=problem.headers())
+    # Its libraries send again by themselves only what they are told to, other than servers' faults.
+    again = {"Stripe-Should-Retry": "true"} if problem.retry_after is not None else {}
+    return json_answer({"error": error}, status=problem.status, headers={**problem.headers(), **again})
 
 
 def _event(request: UsageRequest, item: Mapping[str, Any]) -> CanonicalEvent:

@@ -19,10 +19,10 @@ from metering.ingest.dialects import native
 from metering.ingest.otlp.attributes import (
     CUSTOMER,
     EVENT_TYPE,
-    OPERATION,
     RESPONSE_ID,
     first_text,
     has_usage,
+    operation_of,
     read_call,
     read_tokens,
     storable,
@@ -78,7 +78,7 @@ def calls_of(spans: Iterable[Span | EventError], *, customer_attributes: Sequenc
 
 
 def _is_call(span: Span) -> bool:
-    operation = first_text(span.attributes, OPERATION).lower()
+    operation = operation_of(span.attributes)
     if operation in WRAPPERS:
         return False
     # A call that failed before the provider counted anything costs nothing.
@@ -97,7 +97,7 @@ def _add(batch: DecodedBatch, index: int, span: Span, customer: str) -> None:
         if span.ended_ns < 0 or span.ended_ns.bit_length() > 64:
             raise EventError("invalid_time", "endTimeUnixNano", "endTimeUnixNano is no time since 1970.")
         form["time"] = (EPOCH + timedelta(microseconds=span.ended_ns // 1000)).isoformat() if span.ended_ns else None
-        form["properties"] = read_call(span.attributes)
+        form["properties"] = read_call(span.attributes, scope=span.scope)
         batch.events.append(_event(span, form))
     except EventError as error:
         form.setdefault("properties", storable(span.attributes))
@@ -173,7 +173,8 @@ def _says_the_same(outer: Span, inner: Sequence[Span]) -> bool:
 def _counted(span: Span) -> tuple[int, int] | None:
     """Tokens in and out; None when they can't be read, or are not counted."""
     try:
-        tokens = read_tokens(span.attributes)
-        return int(tokens["input_tokens"]), int(tokens.get("output_tokens", 0))
+        tokens = read_tokens(span.attributes, scope=span.scope)
+        whole = tokens["uncached_input_tokens"] if "uncached_input_tokens" in tokens else tokens["input_tokens"]
+        return int(whole), int(tokens.get("output_tokens", 0))
     except (EventError, KeyError, TypeError, ValueError, ArithmeticError):
         return None

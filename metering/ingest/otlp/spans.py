@@ -29,7 +29,8 @@ _FAILED = (2, "STATUS_CODE_ERROR")
 class Span:
     """One span. Ids in lower-case hex, empty when there is none; `ended_ns` since 1970, 0 when it isn't said.
 
-    The attributes of its resource are among its own, which go before them. They hold no floats and no bytes.
+    The attributes of its resource are among its own, which go before them. They hold no floats and no bytes. `scope` is
+    the name of the instrumentation that made it.
     """
 
     trace_id: str
@@ -38,6 +39,7 @@ class Span:
     ended_ns: int
     failed: bool
     attributes: Attributes
+    scope: str = ""
 
 
 def read_protobuf(body: bytes) -> Iterator[Span | EventError]:
@@ -59,6 +61,7 @@ def read_protobuf(body: bytes) -> Iterator[Span | EventError]:
                         ended_ns=span.end_time_unix_nano or span.start_time_unix_nano,
                         failed=span.status.code in _FAILED,
                         attributes=shared | own,
+                        scope=scope_spans.scope.name,
                     )
                 except EventError as error:
                     yield error
@@ -72,14 +75,21 @@ def read_json(body: bytes) -> Iterator[Span | EventError]:
     for resource_spans in _list(document, "resourceSpans"):
         for scope_spans in _list(resource_spans, "scopeSpans"):
             resource = _member(resource_spans, "resource") or {}
+            scope = _scope(scope_spans)
             for span in _list(scope_spans, "spans"):
                 try:
-                    yield _json_span(span, resource)
+                    yield _json_span(span, resource, scope)
                 except EventError as error:
                     yield error
 
 
-def _json_span(span: Any, resource: Any) -> Span:
+def _scope(scope_spans: Any) -> str:
+    scope = _member(scope_spans, "scope") if isinstance(scope_spans, dict) else None
+    name = scope.get("name") if isinstance(scope, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _json_span(span: Any, resource: Any, scope: str) -> Span:
     if not isinstance(span, dict):
         raise EventError("not_an_object", "spans", "A span must be a JSON object.")
     status = _member(span, "status")
@@ -91,6 +101,7 @@ def _json_span(span: Any, resource: Any) -> Span:
         or _whole(_member(span, "startTimeUnixNano"), "startTimeUnixNano"),
         failed=isinstance(status, dict) and status.get("code") in _FAILED,
         attributes=_json_attributes(resource) | _json_attributes(span),
+        scope=scope,
     )
 
 

@@ -1,9 +1,17 @@
 """What a client was told to send again is kept until it does, and counts once whoever sends it again."""
 
-import pytest
+import time
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from metering.ingest import open_rejections
 from metering.models import Event, RejectedEvent
+from metering.services import hold_refused
+from metering.services.hold_refused import settle_counted
 from metering.services.replay_rejected import replay_rejected
+from metering.tasks import claim_event_ids
 from tests.factories import CustomerFactory
 
 NOW = "2026-01-31T23:59:59Z"
@@ -144,3 +152,119 @@ def test_what_is_kept_can_be_fixed_and_counts_like_the_corrected_one(send):
     assert (forms["s1"]["customer"], forms["s1"]["properties"]) == ("cus_acme", {"value": "1"})
     assert forms["t:0"]["properties"] == {"amount": 4}
     assert forms["t:1"]["time"] == "2026-01-21T10:30:00+00:00"
+
+
+def native(key, **changes):
+    event = {"id": key, "customer": "acme", "type": "api_request", "time": NOW, "properties": {"value": 1}}
+    return {**event, **changes}
+
+
+def cloud(key, **changes):
+    event = {"specversion": "1.0", "id": key, "source": "app", "type": "api_request", "subject": "acme", "time": NOW}
+    return {**event, "data": {"value": 1}, **changes}
+
+
+def amberflo(key, **changes):
+    record = {"uniqueId": key, "meterApiName": "api_request", "meterValue": 1, "customerId": "acme"}
+    return {**record, "meterTimeInMillis": 1769903999000, **changes}
+
+
+def litellm(key, **changes):
+    call = {"id": key, "call_type": "completion", "startTime": 1769903998.5, "endTime": 1769903999.5, "model": "gpt-4o"}
+    return {**call, "end_user": "acme", "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, **changes}
+
+
+def span(key, tokens=5):
+    counted = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": str(tokens)}}
+    customer = {"key": "amberflow.customer", "value": {"stringValue": "acme"}}
+    return {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": f"000000000000000{key}",
+            "endTimeUnixNano": "1769903999000000000", "attributes": [counted, customer]}  # fmt: skip
+
+
+def export(*spans):
+    return {"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}
+
+
+SINGLES = {
+    "native": ("/api/v1/usage", native("a"), native("a", time="today")),
+    "native, refused while it is counted": ("/api/v1/usage", native("a"), native("a", properties={"value": "much"})),
+    "openmeter": ("/api/v1/events", cloud("a"), cloud("a", time="today")),
+    "amberflo": ("/ingest", amberflo("a"), amberflo("a", meterValue="much")),
+    "litellm": ("/api/v1/litellm", litellm("a"), litellm("a", end_user=None, prompt_tokens=-1)),
+    "otlp": ("/v1/traces", export(span("a")), export(span("a", -5))),
+    "stripe stream": ("/v2/billing/meter_event_stream", {"events": [stripe("a")]},
+                      {"events": [stripe("a", timestamp="today")]}),
+    "agentcogs": ("/v1/ingest", {"run_id": "a", "customer_id": "acme", "ts": NOW, "models": {"m": {"input_tokens": 1}}},
+                  {"run_id": "a", "customer_id": "acme", "ts": NOW, "models": {"m": {"input_tokens": -1}}}),
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "right", "wrong"), SINGLES.values(), ids=SINGLES.keys())
+def test_a_rejected_event_that_comes_corrected_is_settled_on_every_route(send, path, right, wrong):
+    send(path, wrong)
+    assert [(each.status, Event.objects.count()) for each in RejectedEvent.objects.all()] == [("open", 0)]
+    assert send(path, right).status_code < 300
+    (kept,) = RejectedEvent.objects.all()
+    assert (kept.status, kept.resolved_reason, Event.objects.count()) == ("accepted", "Its client sent it again.", 1)
+
+
+@pytest.mark.django_db
+def test_what_only_looks_like_the_same_event_settles_nothing(send):
+    send("/api/v1/events", [cloud("a", time="today"), cloud("b", time="today"), cloud("b")])
+    send("/api/v1/usage", [native("a"), native("b")])
+    send("/api/v1/events", cloud("a", source="another app"))
+    assert kept() == [("a", False, "open"), ("b", False, "open")]
+    # Both events under one id in one request: which of them is meant, nobody knows.
+    assert Event.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_while_nothing_is_open_nothing_is_looked_for(send, monkeypatch):
+    monkeypatch.setattr(open_rejections, "REMEMBERED_S", 60)
+    asked = []
+    monkeypatch.setattr(hold_refused, "run_statement", lambda name, values: asked.append(name))
+    send("/api/v1/usage", native("a"))
+    assert asked == []
+    send("/api/v1/usage", native("b", time="today"))
+    send("/api/v1/usage", native("c"))
+    assert asked == []
+    send("/api/v1/usage", native("b"))
+    assert asked == ["settle_refused"]
+
+
+@pytest.mark.django_db
+def test_what_another_process_kept_is_known_after_a_moment(send, monkeypatch):
+    send("/api/v1/usage", native("a", time="today"))
+    assert open_rejections.may_be_open("native", ["a"])
+    open_rejections.forget_open()
+    assert open_rejections.may_be_open("native", ["b", "a"])
+    assert not open_rejections.may_be_open("native", ["b"])
+    assert not open_rejections.may_be_open("openmeter", ["a"])
+    open_rejections.forget_open()
+    monkeypatch.setattr(open_rejections, "MOST_REMEMBERED", 0)
+    assert open_rejections.may_be_open("native", ["b"]), "with too many open each request is looked for"
+    open_rejections.forget_open()
+    monkeypatch.setattr(open_rejections, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(open_rejections, "_MOST_NOTED", 1)
+    open_rejections.note_open("native", ["x", "y"])
+    assert open_rejections.may_be_open("native", ["b"]), "and so it is while very many come in"
+
+
+@pytest.mark.django_db
+def test_an_event_that_another_process_kept_is_settled_within_minutes(send, monkeypatch):
+    monkeypatch.setattr(open_rejections, "REMEMBERED_S", 60)
+    send("/api/v1/usage", [native("a", time="today"), native("b", time="today"), native("c", time="today")])
+    send("/v1/ingest", [metronome("m", timestamp=None)])
+    RejectedEvent.objects.filter(event_id="c").update(last_seen_at=NOW)
+    # As if they had been kept elsewhere, after this process looked.
+    open_rejections._noted.clear()
+    later = time.monotonic() + 60
+    open_rejections._read.update({"native": (later, frozenset()), "metronome": (later, frozenset())})
+    send("/api/v1/usage", [native("a"), native("c")])
+    send("/v1/ingest", [metronome("m")])
+    assert [status for _, _, status in kept()] == ["open"] * 4
+    assert claim_event_ids() == "0 events taken out of usage, 2 rejected events settled"
+    assert [(event_id, status) for event_id, _, status in kept()] == [
+        ("a", "accepted"), ("b", "open"), ("c", "open"), ("m", "accepted")]  # fmt: skip
+    assert settle_counted(since=timezone.now() - timedelta(hours=1)) == 0

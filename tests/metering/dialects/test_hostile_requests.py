@@ -4,6 +4,7 @@ answer is always in the words of the dialect."""
 import copy
 import gzip
 import json
+import zlib
 from random import Random
 
 import pytest
@@ -108,6 +109,8 @@ HOSTILE = [
 GONE = "gone"
 PLACE = "@place@"
 ROUTES = dialects_by_route()
+# Whose events have no id here: each time they are others.
+NAMELESS = ("/v1/events/bulk", "/v1/balances.track_tokens")
 
 
 def places(value, path=()):
@@ -246,6 +249,10 @@ def test_encodings_and_content_types(send, key, settings, path, body):
         ("gzip", gzip.compress(b" " * 2_000_000), 413),
         ("gzip, gzip", gzip.compress(packed), 400),
         ("br", plain, 400),
+        ("deflate", packed, 400),
+        ("deflate", zlib.compress(plain)[:-4], 400),
+        ("deflate", zlib.compress(plain) + b"x", 400),
+        ("deflate", zlib.compress(b" " * 2_000_000), 413),
         ("", b" " * 100_001, 413),
     ]
     for encoding, sent, status in refused:
@@ -263,8 +270,7 @@ def test_encodings_and_content_types(send, key, settings, path, body):
     kinds = ["text/plain", "application/json; charset=utf-16", "multipart/form-data; boundary=x", "", "nonsense", "*/*"]
     for kind in kinds if "traces" not in path else ["application/json;charset=UTF-8", "text/json", ""]:
         assert send(path, b"\xef\xbb\xbf" + plain, content_type=kind).status_code in (200, 201, 202, 204, 400, 409, 422)
-    made_up = path in ("/v1/events/bulk", "/v1/balances.track_tokens")
-    assert made_up or Event.objects.count() + RejectedEvent.objects.count() == total
+    assert path in NAMELESS or Event.objects.count() + RejectedEvent.objects.count() == total
 
 
 @pytest.mark.django_db
@@ -273,3 +279,34 @@ def test_protobuf(send, body):
     response = send("/v1/traces", body, content_type="application/x-protobuf")
     assert response.status_code in (200, 400)
     assert response["Content-Type"] == "application/x-protobuf"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "body"), REQUESTS.values(), ids=REQUESTS.keys())
+def test_a_slash_at_the_end_changes_nothing(send, path, body):
+    address, mark, query = path.partition("?")
+    slashed = send(f"{address.removesuffix('/')}/{mark}{query}", body)
+    assert slashed.status_code < 300
+    kept = Event.objects.count() + RejectedEvent.objects.count()
+    plain = send(path, body)
+    assert plain.status_code == slashed.status_code or plain.status_code in (400, 409, 422)
+    assert (path not in NAMELESS) is (Event.objects.count() + RejectedEvent.objects.count() == kept)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/ingest-endpoint", "/ingest-endpoint/"])
+def test_older_addresses(send, stored, path):
+    assert send(path, [AMBERFLO_SDK]).content == b"1 records were ingested"
+
+
+def without_header(body):
+    raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return raw.compress(body) + raw.flush()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("compress", [zlib.compress, without_header])
+def test_deflate_with_and_without_its_header(send, key, stored, compress):
+    headers = {"Authorization": f"Bearer {key[1]}", "Content-Encoding": "deflate"}
+    response = send("/v1/ingest", compress(json.dumps(REQUESTS["metronome"][1]).encode()), headers=headers)
+    assert (response.status_code, list(stored())) == (200, ["a"])

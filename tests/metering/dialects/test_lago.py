@@ -255,3 +255,14 @@ def test_both_routes_are_one_source():
     assert LagoDialect.name == LagoBatchDialect.name
     assert LagoDialect.strict
     assert LagoBatchDialect.all_or_nothing
+
+
+@pytest.mark.django_db
+def test_a_client_of_an_older_version_names_the_customer(send, stored):
+    older = {**event(1), "external_customer_id": "acme"}
+    del older["external_subscription_id"]
+    assert send(ONE, {"event": older}).status_code == 200
+    assert stored()["tx-1"]["customer"] == "acme"
+    # Kept with the name by which it is replayed.
+    assert send(ONE, {"event": {**older, "transaction_id": "tx-2", "timestamp": "today"}}).status_code == 422
+    assert RejectedEvent.objects.get().customer_ref == "acme"

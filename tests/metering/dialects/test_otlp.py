@@ -11,8 +11,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from metering.costbook.match import find_in_catalogue
+from metering.ingest.canonical import encode_json
 from metering.ingest.dialect import UsageRequest
 from metering.ingest.dialects.otlp import OtlpTracesDialect
+from metering.ingest.tokens import read_pools
 from metering.models import RejectedEvent, UsageDelta
 
 TRACE, CHAT, AGENT = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "aaa19b7ec3c1b174"
@@ -94,6 +97,7 @@ def as_protobuf(document):
         fill(to.resource.attributes, resource_spans["resource"]["attributes"])
         for scope_spans in resource_spans["scopeSpans"]:
             scope = to.scope_spans.add()
+            scope.scope.name = scope_spans["scope"]["name"]
             for each in scope_spans["spans"]:
                 target = scope.spans.add()
                 target.trace_id, target.span_id = bytes.fromhex(each["traceId"]), bytes.fromhex(each["spanId"])
@@ -251,6 +255,145 @@ def test_a_call_is_read_alike_from_every_encoding(body, content_type):
 def test_every_convention_says_the_same_words(attributes, expected):
     (event,) = decoded(span(attributes), resource={"amberflow.customer": "acme"}).events
     assert event.properties == {"amberflow.customer": "acme", **expected}
+
+
+def ai_sdk(operation, **usage):
+    """A span of Vercel's AI SDK, with counts by the names of its newest version."""
+    return {
+        "operation.name": f"{operation} chat",
+        "ai.operationId": operation,
+        "ai.model.provider": "openai.chat",
+        "ai.model.id": "gpt-4o",
+        "ai.telemetry.metadata.customer_id": "acme",
+        "ai.prompt": "secret",
+        "ai.response.text": "secret",
+        "ai.response.reasoning": "secret",
+        "ai.toolCall.args": "secret",
+        **{f"ai.usage.{name}": count for name, count in usage.items()},
+    }
+
+
+NEWEST = {
+    "inputTokens": 1400, "inputTokenDetails.noCacheTokens": 100, "inputTokenDetails.cacheReadTokens": 1000,
+    "inputTokenDetails.cacheWriteTokens": 300, "outputTokens": 20, "outputTokenDetails.reasoningTokens": 5,
+    "totalTokens": 1420, "cachedInputTokens": 1000, "reasoningTokens": 5,
+}  # fmt: skip
+IN_ALL = {"uncached_input": 100, "cache_read": 1000, "cache_write_5m": 300, "visible_output": 15, "reasoning": 5}
+CLAUDE = {"ai.model.provider": "anthropic.messages", "ai.model.id": "claude-sonnet-4-5"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pools"),
+    [
+        (ai_sdk("ai.generateText.doGenerate", **NEWEST), IN_ALL),
+        (ai_sdk("ai.streamText.doStream", **NEWEST) | CLAUDE, IN_ALL),
+        (ai_sdk("ai.embedMany.doEmbed", tokens=7), {"uncached_input": 7}),
+        # Version 5: what Anthropic and Bedrock count beside their cache, and what is in the provider's words alone.
+        (
+            ai_sdk("ai.generateText.doGenerate", inputTokens=100, cachedInputTokens=1000, outputTokens=20,
+                   totalTokens=120, reasoningTokens=5)
+            | CLAUDE | {"ai.response.providerMetadata": '{"anthropic": {"cacheCreationInputTokens": 300}}'},
+            IN_ALL,
+        ),
+        (
+            ai_sdk("ai.generateText.doGenerate", inputTokens=100, cachedInputTokens=1000, outputTokens=20,
+                   reasoningTokens=5)
+            | {"ai.model.provider": "amazon-bedrock",
+               "ai.response.providerMetadata": '{"bedrock": {"usage": {"cacheWriteInputTokens": 300}}}'},
+            IN_ALL,
+        ),
+        (
+            ai_sdk("ai.generateText.doGenerate", inputTokens=100, cachedInputTokens=40, outputTokens=20),
+            {"uncached_input": 60, "cache_read": 40, "visible_output": 20},
+        ),
+        # Version 4.
+        (
+            ai_sdk("ai.generateObject.doGenerate", promptTokens=100, completionTokens=20)
+            | {"ai.response.providerMetadata": '{"openai": {"reasoningTokens": 5, "cachedPromptTokens": 40}}'},
+            {"uncached_input": 60, "cache_read": 40, "visible_output": 15, "reasoning": 5},
+        ),
+        (
+            ai_sdk("ai.generateText.doGenerate", promptTokens=100, completionTokens=20)
+            | {"ai.response.providerMetadata": '{"openai": ['},
+            {"uncached_input": 100, "visible_output": 20},
+        ),
+        # LiteLLM says how much came from the cache in the text of a dict alone.
+        (
+            {
+                "gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1400, "gen_ai.usage.output_tokens": 20,
+                "gen_ai.usage.total_tokens": 1420, "llm.user": "acme",
+                "metadata.usage_object": "{'completion_tokens': 20, 'prompt_tokens': 1400, 'total_tokens': 1420, "
+                "'completion_tokens_details': {'reasoning_tokens': 5, 'text_tokens': 15}, 'cost': 0.5, "
+                "'prompt_tokens_details': {'audio_tokens': None, 'cached_tokens': 1000, 'share': 0.5}, "
+                "'cache_creation_input_tokens': 300, 'cache_read_input_tokens': 1000, 'speed': None}",
+            },
+            IN_ALL,
+        ),
+        (
+            {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 2, "llm.user": "acme",
+             "metadata.usage_object": "__import__('os')"},
+            {"uncached_input": 9, "visible_output": 2},
+        ),
+    ],
+)  # fmt: skip
+def test_frameworks_that_count_otherwise(attributes, pools):
+    (event,) = decoded(span(attributes), resource={}).events
+    assert event.customer == "acme"
+    assert dict(read_pools(event.properties)) == pools
+    assert "secret" not in str(event.document())
+    # No number of an event is a binary float.
+    assert "0.5" not in encode_json(event.document()).decode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected", "sold_by"),
+    [
+        ("openai.responses", "gpt-4o", "openai", "openai"),
+        ("anthropic.messages", "claude-sonnet-4-5", "anthropic", "anthropic"),
+        ("google.generative-ai", "gemini-2.5-flash", "google", "google"),
+        ("azure.chat", "gpt-4o", "azure", "azure"),
+        ("azure-openai.chat", "gpt-4o", "azure", "azure"),
+        ("amazon-bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon-bedrock", "aws"),
+        ("vertex.anthropic.messages", "claude-sonnet-4-5@20250929", "vertex_ai", "google"),
+        ("groq.chat", "llama-3.3-70b-versatile", "groq", "groq"),
+        ("deepseek.chat", "deepseek-chat", "deepseek", "deepseek"),
+        ("togetherai.chat", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "together", "together"),
+        ("xai.chat", "grok-4", "x-ai", "x-ai"),
+        ("gateway", "anthropic/claude-sonnet-4.5", "anthropic", "anthropic"),
+        ("gateway", "some-model", None, None),
+        ("acme.ai", "some-model", "acme.ai", None),
+    ],
+)
+def test_the_providers_of_the_ai_sdk_are_those_of_the_cost_book(provider, model, expected, sold_by):
+    named = {
+        "ai.model.provider": provider,
+        "ai.model.id": model,
+        "gen_ai.system": provider,
+        "gen_ai.request.model": model,
+    }
+    (event,) = decoded(span(ai_sdk("ai.generateText.doGenerate", **NEWEST) | named), resource={}).events
+    assert event.properties.get("provider") == expected
+    match = find_in_catalogue(provider=expected or "", model=model)
+    assert (match.provider if match else None) == sold_by
+
+
+def test_what_the_ai_sdk_does_around_calls_is_no_call():
+    around = [ai_sdk(name, **NEWEST) for name in ("ai.generateText", "ai.streamObject", "ai.embed", "ai.toolCall")]
+    spans = [span(each, f"{number:016x}", AGENT) for number, each in enumerate(around, 1)]
+    batch = decoded(*spans, span(ai_sdk("ai.generateText.doGenerate", **NEWEST)))
+    assert [(event.event_id[32:], event.properties["operation"]) for event in batch.events] == [(CHAT, "chat")]
+
+
+@pytest.mark.parametrize("read", [as_json, as_protobuf])
+def test_an_instrumentation_that_leaves_the_cache_out(read):
+    counts = {"input_tokens": 100, "cache_read.input_tokens": 1000, "cache_creation.input_tokens": 300,
+              "output_tokens": 20, "total_tokens": 120}  # fmt: skip
+    document = export(span({f"gen_ai.usage.{name}": count for name, count in counts.items()}))
+    (scope,) = document["resourceSpans"][0]["scopeSpans"]
+    scope["scope"]["name"] = "@traceloop/instrumentation-anthropic"
+    (event,) = decode(read(document), JSON if read is as_json else PROTOBUF).events
+    assert dict(read_pools(event.properties)) == {
+        "uncached_input": 100, "cache_read": 1000, "cache_write_5m": 300, "visible_output": 20}  # fmt: skip
 
 
 def test_only_calls_are_counted():

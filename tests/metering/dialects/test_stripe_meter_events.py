@@ -8,7 +8,7 @@ import pytest
 import stripe
 from django.utils import timezone
 
-from customers.services.api_keys import revoke_api_key
+from customers.services.api_keys import limit_api_key, revoke_api_key
 from customers.services.session_keys import LIFETIME, find_session_key
 from metering.models import Event, RejectedEvent, UsageDelta
 from tests.factories import CustomerFactory, EventTypeFactory, make_api_key
@@ -212,3 +212,16 @@ def test_stripes_own_library(live_server):
             {"event_name": "api_request", "payload": payload}
         )
     assert sum(delta.value_1 for delta in UsageDelta.objects.all()) == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stripes_own_library_waits_where_it_sends_too_much(live_server):
+    CustomerFactory(external_id="acme", stripe_customer_id="cus_acme")
+    EventTypeFactory(code="api_request", values=["value"], dimensions=[], is_ai_call=False)
+    key, text = make_api_key()
+    limit_api_key(key_id=key.pk, requests_per_second=1, events_per_second=None)
+    client = stripe.StripeClient(text, base_addresses={"api": live_server.url}, max_network_retries=5)
+    payload = {"stripe_customer_id": "cus_acme", "value": "2"}
+    for _ in range(3):
+        client.v1.billing.meter_events.create({"event_name": "api_request", "payload": payload})
+    assert sum(delta.value_1 for delta in UsageDelta.objects.all()) == 6
