@@ -27,7 +27,7 @@ from pricing.models import Subscription
 from pricing.services.plan_changes import follow_plan_changes
 from pricing.services.subscriptions import subscribe_strays
 from rating.models import BillingPeriod
-from rating.services.due import due_subscriptions, is_due, note_changed_usage
+from rating.services.due import due_subscriptions, is_due, note_changes
 from rating.services.periods import ensure_periods, ensure_periods_of_all, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
 from rating.services.terms import StampedTerms, TermsReader
@@ -68,7 +68,7 @@ def rate_and_draft(
     if not dry_run:
         follow_plan_changes(now=now)
         subscribe_strays(external_id=customer)
-    note_changed_usage()
+    note_changes()
     due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
     summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))
     options = _Options(now=now, dry_run=dry_run, draft=draft, everything=everything)
