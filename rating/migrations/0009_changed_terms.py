@@ -21,7 +21,6 @@ class Migration(migrations.Migration):
             ],
             options={"verbose_name_plural": "changed terms"},
         ),
-        # Stamps from before name no engine: each open period is looked at once more, so no earlier change is missed.
         migrations.AlterField(
             model_name="billingperiod",
             name="terms_stamp",
@@ -29,8 +28,9 @@ class Migration(migrations.Migration):
                 blank=True,
                 editable=False,
                 help_text="Of the engine and the terms as they stood at the last rating.",
-                max_length=64,
+                max_length=32,
             ),
         ),
+        # Stamps from before name no engine: each open period is looked at once more, so no earlier change is missed.
         read_sql(__file__, "changed_terms"),
     ]

@@ -28,7 +28,7 @@ class BillingPeriod(models.Model):
         default=True, editable=False, help_text="Its lines changed since its draft was brought up to date."
     )
     terms_stamp = models.CharField(
-        max_length=64,
+        max_length=32,
         blank=True,
         editable=False,
         help_text="Of the engine and the terms as they stood at the last rating.",

@@ -50,8 +50,9 @@ _PERIOD = (
     "concat_ws(' ', p.plan_version_id, p.timezone, p.start_date, p.end_date, p.full_start_date, p.full_end_date, "
     "p.period_start, p.period_end)"
 )
-# For a period `p` of a subscription `s`.
-_STAMP = f"%(engine)s || md5({_COMMON} || {_PERIOD} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
+_HASH = f"md5({_COMMON} || {_PERIOD} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
+# For a period `p` of a subscription `s`; as long as its column.
+_STAMP = f"left(%(engine)s || {_HASH}, 32)"
 # What every stamp of this engine begins with.
 STAMP_OF_ENGINE = f"{ENGINE_VERSION}:"
 
