@@ -1,5 +1,6 @@
 """Settings: environment only. `.env.example` documents each variable."""
 
+import os
 import re
 from pathlib import Path
 
@@ -43,6 +44,9 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("BEHIND_PROXY", default=False) else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# numpy reads it when it is loaded: nothing here multiplies matrices, and processes are copied best without other threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # --- applications --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -15,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import from_minor
-from amberflow.worker_processes import in_processes
+from amberflow.worker_processes import in_processes, may_fork
 from invoicing.models import CreditGrant, Invoice
 from invoicing.services import report
 from invoicing.services.draft import write_draft
@@ -27,7 +28,7 @@ from pricing.models import Subscription
 from pricing.services.plan_changes import follow_plan_changes
 from pricing.services.subscriptions import subscribe_strays
 from rating.models import BillingPeriod
-from rating.services.due import due_subscriptions, is_due, note_changed_usage
+from rating.services.due import due_subscriptions, is_due, note_changes
 from rating.services.periods import ensure_periods, ensure_periods_of_all, find_obsolete_periods
 from rating.services.rate_period import note_problem, rate_billing_period
 from rating.services.terms import StampedTerms, TermsReader
@@ -37,6 +38,10 @@ logger = logging.getLogger(__name__)
 OnRow = Callable[[RunRow], None]
 # How many subscriptions are read at a time, and handed to a process at a time.
 CHUNK = 20
+# From how many subscriptions on several processes are sooner done than one: copies of this one are there in
+# milliseconds, fresh ones in seconds.
+WORTH_FORKING = 4
+WORTH_SPAWNING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +73,16 @@ def rate_and_draft(
     if not dry_run:
         follow_plan_changes(now=now)
         subscribe_strays(external_id=customer)
-    note_changed_usage()
+    note_changes()
     due = due_subscriptions(now=now, customer=customer, draft=draft, everything=everything)
     summary = RunSummary(on_row, passed_by=_open_periods(customer) - _open_periods(customer, of=due))
     options = _Options(now=now, dry_run=dry_run, draft=draft, everything=everything)
-    # Starting processes takes seconds: few subscriptions are done sooner without.
-    workers = min(workers, len(due) // CHUNK + 1)
-    if workers == 1:
+    size = _chunk_size(len(due), workers)
+    if len(due) <= size:
         for row in _rate_subscriptions(due, options):
             summary.add(row)
         return summary
-    chunks = ((due[n : n + CHUNK], options) for n in range(0, len(due), CHUNK))
+    chunks = ((due[n : n + size], options) for n in range(0, len(due), size))
     for rows in in_processes(_rate_chunk, chunks, workers=workers):
         for row in rows:
             summary.add(row)
@@ -130,6 +134,13 @@ def _open_periods(customer: str | None, *, of: Sequence[int] | None = None) -> i
     if of is not None:
         periods = periods.filter(subscription__in=of)
     return periods.count()
+
+
+def _chunk_size(count: int, workers: int) -> int:
+    """How many subscriptions a process gets at a time; all of them where other processes are not worth it."""
+    if workers == 1 or count < (WORTH_FORKING if may_fork() else WORTH_SPAWNING):
+        return max(1, count)
+    return min(CHUNK, ceil(count / workers))
 
 
 def _rate_chunk(ids: Sequence[int], options: _Options) -> list[RunRow]:

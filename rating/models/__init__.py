@@ -1,6 +1,7 @@
 """Usage priced: billing periods, rated lines, their slices, and usage that no price selects."""
 
 from rating.models.billing_period import BillingPeriod
+from rating.models.changed_terms import ChangedTerms
 from rating.models.exchange_rate import ExchangeRate
 from rating.models.late_usage import LateUsage
 from rating.models.line_credit import LineCredit
@@ -12,6 +13,7 @@ from rating.models.voided_period import VoidedPeriod
 
 __all__ = [
     "BillingPeriod",
+    "ChangedTerms",
     "ExchangeRate",
     "LateUsage",
     "LineCredit",

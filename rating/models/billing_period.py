@@ -28,7 +28,10 @@ class BillingPeriod(models.Model):
         default=True, editable=False, help_text="Its lines changed since its draft was brought up to date."
     )
     terms_stamp = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="Of the terms as they stood at the last rating."
+        max_length=32,
+        blank=True,
+        editable=False,
+        help_text="Of the engine and the terms as they stood at the last rating.",
     )
     problem = models.TextField(blank=True, help_text="Why the last rating failed; empty when it did not.")
     rated_at = models.DateTimeField(null=True)

@@ -1,8 +1,8 @@
 """What is to be rated: periods whose usage or terms changed since the last time, and those that begin.
 
-Usage that changes leaves a mark in its own transaction. A run carries the marks over to the periods whose days they
-are, and rating a period takes its flag away in the transaction that reads the usage. So a change is either seen or
-still flagged, whatever is killed in between.
+Usage and terms that change leave a mark in their own transaction. A run carries the marks over to the periods that they
+are for, and rating a period takes its flag away in the transaction that reads the usage. So a change is either seen or
+still flagged, whatever is killed in between; and a run in which nothing changed looks at flags only.
 """
 
 from datetime import datetime
@@ -11,13 +11,14 @@ from django.db import connection, transaction
 
 from metering.services.changed_usage import take_changed_usage
 from rating.models import BillingPeriod, TouchedPeriod
-from rating.services.terms import TERMS_STAMP, StampedTerms, stamp_parameters
+from rating.services.changed_terms import carry_over_changed_terms
+from rating.services.terms import STAMP_OF_ENGINE, StampedTerms
 
-# Of a period `p` of a subscription `s`.
-_PERIOD_IS_DUE = f"""
+# Of a period `p` of a subscription `s`. Changed terms have taken its stamp away, and another engine stamps otherwise.
+_PERIOD_IS_DUE = """
 p.frozen_at IS NULL AND (
     %(everything)s OR p.needs_rating OR (%(draft)s AND p.needs_draft) OR p.problem <> ''
-    OR p.terms_stamp <> {TERMS_STAMP}
+    OR NOT starts_with(p.terms_stamp, %(engine)s)
 )
 """
 _DUE = f"""
@@ -46,14 +47,21 @@ FOR NO KEY UPDATE OF p
 """
 
 
+def note_changes() -> None:
+    """Flag the open periods whose usage or terms changed."""
+    note_changed_usage()
+    while carry_over_changed_terms():
+        pass
+
+
 def note_changed_usage() -> None:
     """Flag the open periods whose usage changed; frozen ones are kept for the search for late usage."""
-    while _carry_over():
+    while _carry_over_changed_usage():
         pass
 
 
 @transaction.atomic
-def _carry_over() -> bool:
+def _carry_over_changed_usage() -> bool:
     changes = take_changed_usage()
     if not changes:
         return False
@@ -82,7 +90,13 @@ def due_subscriptions(
     `draft`: also those with lines that are not in their draft yet. `everything`: all that have a period which is not
     frozen, changed or not.
     """
-    parameters = {"now": now, "customer": customer, "draft": draft, "everything": everything, **stamp_parameters()}
+    parameters = {
+        "now": now,
+        "customer": customer,
+        "draft": draft,
+        "everything": everything,
+        "engine": STAMP_OF_ENGINE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_DUE, parameters)
         return [subscription_id for (subscription_id,) in cursor.fetchall()]

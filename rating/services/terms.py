@@ -1,8 +1,7 @@
-"""Noticing that terms changed, without reading them: one hash per period over the rows they are made of."""
+"""Telling whether terms changed, without reading them: one hash per period over the rows they are made of."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 
@@ -22,8 +21,8 @@ _PLANS = """(
     )
 )"""
 # Tables whose rows say what a subscription is charged, and which rows are those of the subscription `s`. Whoever adds a
-# table that rating reads adds it here: a row too many costs a look, a row missing leaves a draft outdated. The rows of
-# published plan versions are not here, as they never change.
+# table that rating reads adds it here, and to the triggers that mark changes (`changed_terms`): a row too many costs a
+# look, a row missing leaves a draft outdated. The rows of published plan versions are not here, as they never change.
 OF_SUBSCRIPTION = (
     ("pricing_subscription", "t.customer_id = s.customer_id"),
     ("pricing_planchange", f"t.subscription_id IN {_SUBSCRIPTIONS}"),
@@ -51,17 +50,15 @@ _PERIOD = (
     "concat_ws(' ', p.plan_version_id, p.timezone, p.start_date, p.end_date, p.full_start_date, p.full_end_date, "
     "p.period_start, p.period_end)"
 )
-# For a period `p` of a subscription `s`, with `stamp_parameters`.
-TERMS_STAMP = f"md5(%(engine)s || {_COMMON} || {_PERIOD} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
-
-
-def stamp_parameters() -> Mapping[str, Any]:
-    """What `TERMS_STAMP` needs beside the rows."""
-    return {"engine": str(ENGINE_VERSION)}
+_HASH = f"md5({_COMMON} || {_PERIOD} || {' || '.join(_rows(*each) for each in OF_SUBSCRIPTION)})"
+# For a period `p` of a subscription `s`; as long as its column.
+_STAMP = f"left(%(engine)s || {_HASH}, 32)"
+# What every stamp of this engine begins with.
+STAMP_OF_ENGINE = f"{ENGINE_VERSION}:"
 
 
 _STAMPS = f"""
-SELECT p.id, s.customer_id, p.terms_stamp, {TERMS_STAMP}, {_VERSIONS}
+SELECT p.id, s.customer_id, p.terms_stamp, {_STAMP}, {_VERSIONS}
 FROM rating_billingperiod p JOIN pricing_subscription s ON s.id = p.subscription_id
 WHERE p.id = ANY(%(periods)s)
 """  # noqa: S608
@@ -95,7 +92,7 @@ class TermsReader:
     def read(self, period_ids: Collection[int]) -> StampedTerms:
         """The stamps and terms of these periods as the database stands now."""
         with connection.cursor() as cursor:
-            cursor.execute(_STAMPS, {**stamp_parameters(), "periods": list(period_ids)})
+            cursor.execute(_STAMPS, {"engine": STAMP_OF_ENGINE, "periods": list(period_ids)})
             rows = cursor.fetchall()
         for _, _, _, _, versions in rows[:1]:
             if versions != self._versions:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
+from amberflow import worker_processes
 from invoicing.models import Invoice
 from invoicing.services import runs
 from invoicing.services.runs import rate_and_draft
@@ -65,8 +66,12 @@ def test_no_change_is_missed_by_runs_that_are_killed_while_usage_comes_in():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_processes_that_share_a_run_do_what_one_does(monkeypatch):
+@pytest.mark.parametrize("may_fork", [True, False])
+def test_processes_that_share_a_run_do_what_one_does(monkeypatch, may_fork):
     monkeypatch.setattr(runs, "CHUNK", 1)
+    monkeypatch.setattr(runs, "WORTH_SPAWNING", 2)
+    for module in (runs, worker_processes):
+        monkeypatch.setattr(module, "may_fork", lambda: may_fork)
     company = Company()
     plan = company.plan()
     for n in range(5):
@@ -84,3 +89,14 @@ def test_processes_that_share_a_run_do_what_one_does(monkeypatch):
     assert list(totals) == [(f"customer-{n}", 2000 + 1300 * n) for n in range(5)]
     assert BillingPeriod.objects.get(subscription=broken).problem
     assert str(rate_and_draft(now=IN_JULY, workers=2)) == "1 FAILED, 5 unchanged"
+
+
+@pytest.mark.parametrize(
+    ("count", "workers", "may_fork", "size"),
+    [(10, 1, True, 10), (3, 2, True, 3), (10, 2, True, 5), (1000, 2, True, 20), (19, 2, False, 19), (20, 2, False, 10)],
+)
+def test_few_subscriptions_are_shared_only_where_processes_are_there_at_once(
+    monkeypatch, count, workers, may_fork, size
+):
+    monkeypatch.setattr(runs, "may_fork", lambda: may_fork)
+    assert runs._chunk_size(count, workers) == size

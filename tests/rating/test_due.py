@@ -12,14 +12,15 @@ from invoicing.services.runs import rate_and_draft
 from metering.models import ChangedUsage, Meter, UsageDelta
 from metering.services.changed_usage import UsageChange, take_changed_usage
 from pricing.models import Commitment, Discount, PlanChange, SubscriptionPrice
-from rating.models import BillingPeriod, ExchangeRate, TouchedPeriod
+from rating.models import BillingPeriod, ChangedTerms, ExchangeRate, TouchedPeriod
 from rating.services import freeze, rate_period
-from rating.services.due import due_subscriptions, note_changed_usage
+from rating.services.changed_terms import carry_over_changed_terms
+from rating.services.due import due_subscriptions, note_changed_usage, note_changes
 from rating.services.freeze import find_late_usage, freeze_period
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import rate_billing_period
-from rating.services.terms import TermsReader
-from tests.invoicing.company import AFTER_JULY, IN_JULY, JULY, Company
+from rating.services.terms import OF_ALL, OF_SUBSCRIPTION, TermsReader
+from tests.invoicing.company import AFTER_JULY, DEFAULT_PRICES, IN_JULY, JULY, Company
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def two(company):
 
 
 def due(now=IN_JULY, **options):
-    note_changed_usage()
+    note_changes()
     return due_subscriptions(now=now, **options)
 
 
@@ -216,6 +217,117 @@ def test_what_holds_for_all_makes_all_due(two, change):
     assert due() == [subscription.pk for subscription in two]
     rate_and_draft(now=IN_JULY)
     assert due() == []
+
+
+def test_a_plan_that_a_subscription_changes_to_is_one_of_its_plans(company, two):
+    other = company.plan()
+    PlanChange.objects.create(subscription=two[0], plan_version=other, starts_on=date(2026, 12, 1))
+    rate_and_draft(now=IN_JULY)
+    _discount(two[0], plan=other.plan)
+    assert due() == [two[0].pk]
+
+
+def test_a_subscription_of_the_same_customer_makes_the_others_due(company, two):
+    # Usage belongs to one of them.
+    fee_only = company.plan(DEFAULT_PRICES[:1])
+    company.subscribe(two[0].customer, fee_only, starts_on=date(2026, 9, 1))
+    assert due()[0] == two[0].pk
+    assert two[1].pk not in due()
+
+
+def test_rows_that_are_written_as_they_were_are_no_change(two):
+    Meter.objects.get().save()
+    two[0].save()
+    assert not ChangedTerms.objects.exists()
+    assert due() == []
+
+
+def test_every_table_that_terms_are_made_of_marks_its_changes(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.tgrelid::regclass::text, bit_or(t.tgtype) FROM pg_trigger t "
+            "WHERE t.tgfoid = 'rating_mark_changed_terms'::regproc GROUP BY 1"
+        )
+        marked = dict(cursor.fetchall())
+    assert set(marked) == {table for table, _ in OF_SUBSCRIPTION} | set(OF_ALL)
+    # For each row (1), after INSERT (4), DELETE (8) and UPDATE (16).
+    assert set(marked.values()) == {1 | 4 | 8 | 16}
+
+
+def test_a_run_without_a_change_works_out_no_stamp(two, monkeypatch):
+    monkeypatch.setattr(TermsReader, "read", None)
+    assert str(rate_and_draft(now=IN_JULY)) == "2 unchanged"
+
+
+def test_marks_of_terms_stay_when_who_takes_them_is_cut_off(two):
+    _discount(two[0])
+    with transaction.atomic():
+        assert carry_over_changed_terms()
+        transaction.set_rollback(True)
+    assert ChangedTerms.objects.count() == 1
+    assert due() == [two[0].pk]
+    assert not ChangedTerms.objects.exists()
+
+
+def test_marks_of_what_is_gone_are_taken_too(two):
+    ChangedTerms.objects.create(subscription_id=10**9)
+    ChangedTerms.objects.create(plan_id=10**9)
+    assert due() == []
+    assert not ChangedTerms.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_terms_that_change_while_they_are_rated_keep_the_period_due():
+    company = Company()
+    subscription = company.subscribe(company.customer())
+    company.use(subscription.customer, 100)
+    rate_and_draft(now=IN_JULY)
+    [period] = BillingPeriod.objects.all()
+    company.use(subscription.customer, 200)
+    note_changes()
+    is_rated, may_commit = threading.Event(), threading.Event()
+
+    def rate():
+        known = TermsReader().read([period.pk])
+        with transaction.atomic():
+            rate_billing_period(period_id=period.pk, now=IN_JULY, known=known)
+            is_rated.set()
+            assert may_commit.wait(30)
+        connection.close()
+
+    def note():
+        note_changes()
+        connection.close()
+
+    rating, noting = threading.Thread(target=rate), threading.Thread(target=note)
+    rating.start()
+    assert is_rated.wait(30)
+    company.discount(subscription, "50")
+    noting.start()
+    noting.join(0.5)
+    assert noting.is_alive()
+    may_commit.set()
+    rating.join(30)
+    noting.join(30)
+    assert not ChangedTerms.objects.exists()
+    assert due_subscriptions(now=IN_JULY) == [subscription.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_terms_read_before_their_change_was_noted_are_read_again():
+    company = Company()
+    subscription = company.subscribe(company.customer())
+    company.use(subscription.customer, 100)
+    rate_and_draft(now=IN_JULY)
+    [period] = BillingPeriod.objects.all()
+    company.use(subscription.customer, 200)
+    note_changes()
+    known = TermsReader().read([period.pk])
+    company.discount(subscription, "50")
+    note_changes()
+    rate_billing_period(period_id=period.pk, now=IN_JULY, known=known)
+    assert all(line.discount_amount for line in period.lines.all())
+    assert due_subscriptions(now=IN_JULY, draft=False) == []
 
 
 def test_a_discount_that_is_changed_or_taken_back_is_noticed(company, two):
