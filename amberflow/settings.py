@@ -45,7 +45,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("BEHIND_PR
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# numpy reads it when it is loaded: nothing here multiplies matrices, and processes are copied best without other threads.
+# Of numpy, when it is loaded: nothing here multiplies matrices, and processes are copied best without other threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # --- applications --------------------------------------------------------------------------------------------
