@@ -1,5 +1,6 @@
 """The first page after logging in: how the month goes, what waits for a person, who earns and who loses money."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -40,7 +41,8 @@ def _figures(days: DayRange) -> dict[str, Any]:
     previous = total_before(days, None, currency)
     customers = [row for row in margin_rows(scope=scope, by=[CUSTOMER]) if row.currency == currency]
     names = dict(Customer.objects.values_list("pk", "name"))
-    versus = f"against 1–{min(days.previous_end.day - 1 or 31, 31)} {days.previous_start:%b}"
+    last = days.previous_end - timedelta(days=1)
+    versus = f"against {'1' if last.day == 1 else f'1–{last.day}'} {last:%b}"
     return {
         "currency": currency,
         "other_currencies": sorted(set(totals) - {currency}),

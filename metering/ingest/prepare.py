@@ -8,11 +8,11 @@ again event by event.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from metering.aggregations import microseconds
+from metering.aggregations import EPOCH, microseconds
 from metering.costbook.calculate import FEW_PLACES, PLACES, CostColumns, InForce, in_last_place
 from metering.ingest.canonical import CanonicalEvent, EventError, encode_json_lines
 from metering.ingest.dimensions import (
@@ -70,7 +70,9 @@ class _Worked:
     measures: dict[str, Column]
     costs: CostColumns
     cost_states: list[int]
+    # The series of the block, and which of them each event is of.
     series: list[SeriesKey]
+    places: list[int]
     kept: list[Kept]
 
 
@@ -166,7 +168,7 @@ def _work_out(block: _Block, by: Circumstances, position: int) -> _Worked:
         pools, rows = read_pool_columns(block.names, calls)
         provider, costs, states = _cost(block, pools, rows, by)
         measures = dict(pools) if pools else _columns(rows, POOLS)
-    series = _series_keys(block, calls, provider)
+    series, places = _series(block, calls, provider)
     if by.refused_series:
         for key in series:
             if key in by.refused_series:
@@ -174,7 +176,7 @@ def _work_out(block: _Block, by: Circumstances, position: int) -> _Worked:
     if kind.values:
         measures |= _columns([values_of_type(properties, kind.values) for properties in calls], VALUES)
     kept = _kept(calls, kind, measures, position) if kind.needs else []
-    return _Worked(documents, provider, measures, costs, states, series, kept)
+    return _Worked(documents, provider, measures, costs, states, series, places, kept)
 
 
 def _append(prepared: PreparedEvents, block: _Block, worked: _Worked) -> None:
@@ -192,9 +194,10 @@ def _append(prepared: PreparedEvents, block: _Block, worked: _Worked) -> None:
     ]
     prepared.bodies += map(body_digest, worked.documents)
     prepared.microseconds += block.instants
-    prepared.days += [customer.day(instant) for customer, instant in zip(block.customers, block.instants, strict=True)]
+    prepared.days += _days(block)
     numbers = prepared.series_keys
-    prepared.series += [numbers.setdefault(key, len(numbers)) for key in worked.series]
+    series = [numbers.setdefault(key, len(numbers)) for key in worked.series]
+    prepared.series += [series[place] for place in worked.places]
     prepared.cost_states += worked.cost_states
     prepared.is_strict += [event.occurred_at is None for event in block.events]
     prepared.kept += worked.kept
@@ -236,13 +239,13 @@ def _cost(
     block: _Block, pools: Mapping[str, list[int]], rows: Sequence[Pools], by: Circumstances
 ) -> tuple[str, CostColumns, list[int]]:
     """The provider that was called, the costs of a block, and whether each event has a cost."""
-    times = [event.occurred_at or by.received_at for event in block.events]
-    first, last = min(times), max(times)
+    first, last = (EPOCH + timedelta(microseconds=each) for each in (min(block.instants), max(block.instants)))
     provider, charges = _charges(block.named, first, by)
     if pools and charges is not None and last < charges.until:
         found = charges.cost_columns(pools)
         if found is not None:
-            return provider, found, [_COSTED] * len(times)
+            return provider, found, [_COSTED] * len(block.events)
+    times = [event.occurred_at or by.received_at for event in block.events]
     if not rows:
         rows = [Pools(zip(pools, row, strict=True)) for row in zip(*pools.values(), strict=True)]
         rows = rows or [Pools()] * len(times)
@@ -300,17 +303,32 @@ def _type_error(event: CanonicalEvent) -> EventError:
     )
 
 
-def _series_keys(block: _Block, calls: Sequence[Mapping[str, Any]], provider: str) -> list[SeriesKey]:
-    """The series of each event; the provider of an AI call is the one that was recognised. Raises EventError."""
-    kind, length = block.kind, len(calls)
+def _series(block: _Block, calls: Sequence[Mapping[str, Any]], provider: str) -> tuple[list[SeriesKey], list[int]]:
+    """The series of a block, and the place among them of each event's; the provider of an AI call is the one that was
+    recognised. Raises EventError."""
+    kind = block.kind
     known = recognised_dimensions(model=block.named[1], provider=provider) if kind.is_ai_call else {}
-    columns = [
-        [dimension_text(known[name], name)] * length if name in known else dimension_texts(calls, name)
-        for name in kind.dimensions
-    ]
-    values: Iterable[tuple[str, ...]] = zip(*columns, strict=True) if columns else [()] * length
+    stated = {name: dimension_texts(calls, name) for name in kind.dimensions if name not in known}
+    same = {name: dimension_text(value, name) for name, value in known.items() if name in kind.dimensions}
+    # Told apart by what is not the same for all of them.
+    found: dict[tuple[Any, ...], int] = {}
     ids = [customer.id for customer in block.customers]
-    return [(customer_id, kind.id, kind.dimensions, each) for customer_id, each in zip(ids, values, strict=True)]
+    places = [found.setdefault(each, len(found)) for each in zip(ids, *stated.values(), strict=True)]
+    keys = []
+    for customer_id, *values in found:
+        dimensions = {**same, **dict(zip(stated, values, strict=True))}
+        keys.append((customer_id, kind.id, kind.dimensions, tuple([dimensions[name] for name in kind.dimensions])))
+    return keys, places
+
+
+def _days(block: _Block) -> list[date]:
+    """The local day of each event: mostly all of a customer's events are of one."""
+    first, last = min(block.instants), max(block.instants)
+    of_all = {customer: customer.only_day(first, last) for customer in set(block.customers)}
+    return [
+        of_all[customer] or customer.day(instant)
+        for customer, instant in zip(block.customers, block.instants, strict=True)
+    ]
 
 
 def _kept(

@@ -58,6 +58,11 @@ class KnownCustomer:
         self._last = (microseconds(begins(day)), microseconds(begins(day + ONE_DAY)), day)
         return day
 
+    def only_day(self, first: int, last: int) -> date | None:
+        """The local day of two instants, and of all between them, if it is the same."""
+        day = self.day(first)
+        return day if self.day(last) == day else None
+
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
