@@ -18,8 +18,8 @@ from invoicing.services.draft import draft_totals, line_values
 from rating.engine.rated import RatedLine as EngineLine
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod, RatedLine, Slice
-from rating.services.freeze import frozen_input, rate_frozen_period
-from rating.services.inputs import input_digest, period_input
+from rating.services.freeze import frozen_by, frozen_input, rate_frozen_period
+from rating.services.inputs import period_input
 from rating.services.line_credits import share_line_credits, stored_line_credits
 
 LINE_FIELDS = (
@@ -37,13 +37,18 @@ SLICE_FIELDS = ("quantity", "gross", "discount", "adjustment", "net", "cost")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`differences` between what is stored and what rating gives again; `late_usage` if usage changed since then."""
+    """`differences` between what is stored and what rating gives again; `late_usage` if usage changed since then.
+
+    `engine` is the version of the engine that rated it, None if that can't be told. Another version than the present
+    one may have computed something otherwise.
+    """
 
     invoice: Invoice
     lines: int
     slices: int
     differences: tuple[str, ...]
     late_usage: bool
+    engine: int | None
 
 
 def verify_invoice(*, number: str) -> Verification:
@@ -66,7 +71,8 @@ def verify_invoice(*, number: str) -> Verification:
         *_compare_line_credits(period, draft),
         *compare_spent_grants(invoice=invoice, grants=grants),
     ]
-    if input_digest(kept) != period.input_digest:
+    engine = frozen_by(period=period)
+    if engine is None:
         differences.insert(0, "what the period was rated from is not what was kept when it was frozen")
     return Verification(
         invoice=invoice,
@@ -74,6 +80,7 @@ def verify_invoice(*, number: str) -> Verification:
         slices=sum(len(line.slices) for line in rated.lines),
         differences=tuple(differences),
         late_usage=period_input(period=period).series_days != kept.series_days,
+        engine=engine,
     )
 
 

@@ -16,7 +16,7 @@ from rating.engine.rate_period import rate_period
 from rating.engine.rated import RatedPeriod
 from rating.models import BillingPeriod, LateUsage, TouchedPeriod
 from rating.services.due import note_changed_usage
-from rating.services.inputs import encode_input, input_digest, period_input
+from rating.services.inputs import encode_input, engine_of, input_digest, period_input
 
 WATCHED_FOR = timedelta(days=400)
 
@@ -41,9 +41,18 @@ def freeze_period(*, period_id: int, now: datetime) -> BillingPeriod:
 
 def frozen_input(*, period: BillingPeriod) -> PeriodInput:
     """What a frozen period was rated from, whatever has changed since."""
+    return msgspec.json.decode(_frozen_bytes(period), type=PeriodInput)
+
+
+def frozen_by(*, period: BillingPeriod) -> int | None:
+    """The version of the engine that rated a frozen period; None if what is kept is not what it rated."""
+    return engine_of(_frozen_bytes(period), period.input_digest)
+
+
+def _frozen_bytes(period: BillingPeriod) -> bytes:
     if period.frozen_input is None:
         raise DomainError("period_not_frozen", f"The period {period} is not frozen: rate it instead.")
-    return msgspec.json.decode(zstandard.decompress(period.frozen_input), type=PeriodInput)
+    return zstandard.decompress(period.frozen_input)
 
 
 def late_input(*, period: BillingPeriod) -> PeriodInput:

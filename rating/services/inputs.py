@@ -30,8 +30,9 @@ from rating.models import BillingPeriod, ExchangeRate
 from rating.services.committed import billed_before
 from rating.services.shared_terms import SharedTerms, read_shared_terms
 
-# Part of every input digest: a change of the engine's results re-rates what is still open.
-ENGINE_VERSION = 2
+# Part of every input digest: a change of the engine's results re-rates what is still open. docs/operations.md says what
+# each version computes otherwise.
+ENGINE_VERSION = 3
 
 
 def period_input(*, period: BillingPeriod, terms: SharedTerms | None = None) -> PeriodInput:
@@ -66,7 +67,16 @@ def subscription_input(*, subscription: Subscription, on: date) -> PeriodInput:
 
 def input_digest(inp: PeriodInput) -> str:
     """SHA-256 of the input and of the engine's version: equal digests rate to equal bytes."""
-    return hashlib.sha256(b"%d" % ENGINE_VERSION + encode_input(inp)).hexdigest()
+    return _digest(encode_input(inp), ENGINE_VERSION)
+
+
+def engine_of(encoded: bytes, digest: str) -> int | None:
+    """The version of the engine that rated an input with this digest; None if it is of another input."""
+    return next((each for each in range(ENGINE_VERSION, 0, -1) if _digest(encoded, each) == digest), None)
+
+
+def _digest(encoded: bytes, version: int) -> str:
+    return hashlib.sha256(b"%d" % version + encoded).hexdigest()
 
 
 def encode_input(inp: PeriodInput) -> bytes:

@@ -1,8 +1,10 @@
 """verify_invoice reproduces a final invoice, and says what differs when somebody got past the triggers."""
 
+from hashlib import sha256
 from io import StringIO
 
 import pytest
+import zstandard
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -69,6 +71,17 @@ def test_what_differs_is_named(invoice, sql, said):
     assert code == 1
     assert said in out
     assert error.startswith("AF-00001: ")
+
+
+def test_an_earlier_engine_is_named(invoice):
+    digest = sha256(b"2" + zstandard.decompress(invoice.period.frozen_input)).hexdigest()
+    tamper(f"UPDATE rating_billingperiod SET input_digest = '{digest}'")
+    code, out, _ = command("AF-00001")
+    assert code == 0
+    assert out.splitlines()[0].startswith("Note: version 2 of the engine rated it, and this is version 3: ")
+    tamper("UPDATE rating_ratedline SET amount = 9 WHERE key = 'base'")
+    code, out, error = command("AF-00001")
+    assert (code, "version 2 of the engine" in out, error) == (1, True, "AF-00001: 1 differences.")
 
 
 def test_usage_that_came_later_is_noted_and_changes_nothing(company, invoice):
