@@ -37,6 +37,7 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",  # acknowledged usage is on disk
     "shared_buffers": "'128MB'",
+    "min_wal_size": "'1GB'",  # as max_wal_size: files of the log are used again instead of made anew
     "max_connections": "100",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
