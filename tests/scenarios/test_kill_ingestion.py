@@ -8,6 +8,7 @@ import json
 import random
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -81,11 +82,10 @@ def write(port, key, seed, accepted, until, enough):
         while True:
             assert time.monotonic() < until, "the writers don't come to an end"
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                connection.request("POST", "/api/v1/usage", body, {"Authorization": f"Bearer {key}"})
-                response = connection.getresponse()
-                answer = response.read()
-                connection.close()
+                with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                    connection.request("POST", "/api/v1/usage", body, {"Authorization": f"Bearer {key}"})
+                    response = connection.getresponse()
+                    answer = response.read()
             except (OSError, http.client.HTTPException):
                 time.sleep(0.1)
                 continue
