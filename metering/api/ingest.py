@@ -17,7 +17,7 @@ from customers.api.throttling import count_against_rate
 from customers.models import ApiKey
 from metering.api.body import RawBodyParser
 from metering.api.call_log import CallNote, note_call
-from metering.api.take_usage import take_usage
+from metering.api.take_usage import READ_USAGE, read_usage, take_usage
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import choose_dialect
 
@@ -31,9 +31,10 @@ class IngestView(APIView):
 
     def ingest(self, request: Request, captures: Mapping[str, str]) -> HttpResponse:
         """Take the events of the request in."""
+        asked = usage_request(request, captures)
         taken = take_usage(
-            usage_request(request, captures),
-            self.dialects,
+            asked,
+            request.META.get(READ_USAGE) or read_usage(asked, self.dialects),
             api_key=cast(ApiKey, request.auth),
             count_events=lambda count: count_against_rate(request, "events", count),
         )

@@ -21,7 +21,7 @@ from customers.models import ApiKey
 from customers.rate_limits import rate_of
 from customers.services.api_keys import find_api_key
 from metering.api.call_log import call_of
-from metering.api.take_usage import take_usage
+from metering.api.take_usage import READ_USAGE, read_usage, take_usage
 from metering.ingest.dialect import Answer, Dialect, UsageRequest
 from metering.ingest.dialects import dialects_by_route
 from metering.services.request_log import log_call
@@ -95,7 +95,7 @@ def _left_to_django(error: Exception) -> None:
 
 
 def _take(
-    environ: Mapping[str, Any], body: bytes, dialects: tuple[Dialect, ...], key: ApiKey, at: Any, began: int
+    environ: Environ, body: bytes, dialects: tuple[Dialect, ...], key: ApiKey, at: Any, began: int
 ) -> Answer | None:
     """What the dialect answers; None if Django is to find out."""
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
@@ -109,9 +109,12 @@ def _take(
             query=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
             headers=headers,
         )
-        taken = take_usage(asked, dialects, api_key=key, count_events=lambda count: None)
+        read = read_usage(asked, dialects)
+        # Kept for Django: read again, events without an id would be others, and count twice.
+        environ[READ_USAGE] = read
+        taken = take_usage(asked, read, api_key=key, count_events=lambda count: None)
     except Exception as error:
-        # Nothing was taken, or what was is found to be there: to send it again never counts it twice.
+        # Nothing was taken, or what was is found to be there: to take it again never counts it twice.
         _left_to_django(error)
         return None
     log_call(

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 
 from customers.models import ApiKey
 from customers.services.api_keys import limit_api_key, revoke_api_key
-from metering.api import short_way
+from metering.api import short_way, take_usage
 from metering.api.short_way import ShortWay
 from metering.models import Event, RejectedEvent
 from metering.services import request_log
@@ -202,3 +202,33 @@ def test_live_servers_of_the_tests_have_it(live_server, acme):
     with urllib.request.urlopen(request) as answer:
         assert json.load(answer)["accepted"] == 1
         assert answer.headers["X-Frame-Options"] is None, "which Django's middleware sets"
+
+
+NAMELESS = {"event_name": "llm_call", "external_customer_id": "acme", "properties": {"value": "1"}}
+
+
+@pytest.mark.parametrize("way", ["short", "django"])
+def test_an_event_without_an_id_counts_once_when_settling_breaks_off(client, monkeypatch, way):
+    """Told of a failure its client would send it again, and it would be another event."""
+
+    def breaks(**more):
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(take_usage, "settle_refused", breaks)
+    status, _, content = client.post("/v1/events", NAMELESS, by=getattr(client, way))
+    assert client.long == []
+    assert (status, Event.objects.count()) == (202, 1), content
+
+
+def test_an_event_without_an_id_counts_once_when_the_short_way_breaks_off(client, monkeypatch):
+    """Read again it would be another event."""
+    take = short_way.take_usage
+
+    def breaks(*args, **more):
+        take(*args, **more)
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(short_way, "take_usage", breaks)
+    status, _, content = client.post("/v1/events", NAMELESS)
+    assert client.long == ["/v1/events"]
+    assert (status, Event.objects.count()) == (202, 1), content
