@@ -23,6 +23,7 @@ from typing import Any
 
 from amberflow import devdb
 from bench import ingest_bodies as bodies
+from bench.ingest_database import copy_rate, fdatasync_us, fill_log, fill_table, scalar
 from bench.ingest_load import Measured, Prepared, send
 from bench.tables import CoreSeconds, Table, use_own_database
 
@@ -79,7 +80,7 @@ class _Bench:
             **vars(self.options),
             "cores": os.cpu_count(),
             "python": sys.version.split()[0],
-            "fdatasync_us": _fdatasync_us(),
+            "fdatasync_us": fdatasync_us(),
         }
         return self.results
 
@@ -93,7 +94,7 @@ class _Bench:
 
         call_command("import_cost_book", verbosity=0)
         with self.say.quietly("filling PostgreSQL's log, whose files are used again from then on"):
-            _fill_log()
+            fill_log()
         make_wide_table()
         event_type = EventType.objects.create(
             code="llm_call", name="AI call", dimensions=["provider", "model", "feature"], is_ai_call=True
@@ -146,7 +147,7 @@ class _Bench:
             "naive (serializer, bulk_create)": lambda: (
                 self._send(self._requests(path="/naive", count=few)).events_per_s
             ),
-            "COPY of the same rows, no conflicts": lambda: _copy_rate(self.options.requests),
+            "COPY of the same rows, no conflicts": lambda: copy_rate(self.options.requests),
         }
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(self.options.rounds):
@@ -255,19 +256,19 @@ class _Bench:
         from metering.services.merge_usage import merge_usage
         from metering.services.recount_usage import recount_usage
 
-        events = _scalar("SELECT count(*) FROM metering_event")
-        size = _scalar(
+        events = scalar("SELECT count(*) FROM metering_event")
+        size = scalar(
             "SELECT (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('metering_event'))"
             " + pg_total_relation_size('metering_eventbatch')"
         )
         self.say.row("bytes per event, payload and key index included", f"{size / events:.0f}")
-        waiting = _scalar("SELECT coalesce(sum(cardinality(keys)), 0) FROM metering_unclaimedevents")
+        waiting = scalar("SELECT coalesce(sum(cardinality(keys)), 0) FROM metering_unclaimedevents")
         start = time.perf_counter()
         conflicts = claim_identities()
         seconds = time.perf_counter() - start
         assert conflicts == 0, conflicts
         self.say.row("ids claimed afterwards, events per second", f"{waiting / seconds:,.0f}")
-        identity = _scalar("SELECT pg_total_relation_size('metering_eventidentity')") / _scalar(
+        identity = scalar("SELECT pg_total_relation_size('metering_eventidentity')") / scalar(
             "SELECT greatest(count(*), 1) FROM metering_eventidentity"
         )
         self.say.row("bytes per claimed id (kept for the window only)", f"{identity:.0f}")
@@ -288,7 +289,7 @@ class _Bench:
         make = self._requests
         empty = self._rate(make)
         with self.say.quietly("filling the table"):
-            _fill(self.options.rows)
+            fill_table(self.options.rows)
         full = self._rate(make)
         self.say.row("before", f"{empty:,.0f}")
         self.say.row("after", f"{full:,.0f}", f"{full / empty:.2f}")
@@ -318,92 +319,6 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
             return
         time.sleep(0.1)
     raise RuntimeError("the web server doesn't answer")
-
-
-def _scalar(statement: str) -> Any:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchone()[0]
-
-
-def _copy_rate(requests: int) -> float:
-    """The same narrow rows by COPY into a table like the events', one transaction for each thousand: the bare limit."""
-    from django.db import connection
-
-    events = requests * 1000
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS bench_copy")
-        cursor.execute("CREATE TABLE bench_copy (LIKE metering_event INCLUDING ALL)")
-        with cursor.copy("COPY (SELECT * FROM metering_event LIMIT %s) TO STDOUT", [events]) as copy:
-            rows = [bytes(row) for row in copy]
-        start = time.perf_counter()
-        for first in range(0, len(rows), 1000):
-            with cursor.copy("COPY bench_copy FROM STDIN") as copy:
-                copy.write(b"".join(rows[first : first + 1000]))
-        seconds = time.perf_counter() - start
-        cursor.execute("DROP TABLE bench_copy")
-    return len(rows) / seconds
-
-
-def _fill_log() -> None:
-    """More than max_wal_size, so that no file of the log is made while something is measured: that happens once in the
-    life of a server."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE bench_log AS SELECT repeat(md5(n::text), 8) FROM generate_series(1, 4000000) AS n")
-        cursor.execute("DROP TABLE bench_log")
-        cursor.execute("CHECKPOINT")
-
-
-def _fill(rows: int) -> None:
-    """Events of the last 60 days, as they would stand there: keys in order of time."""
-    from datetime import timedelta
-
-    from django.db import connection
-    from django.utils import timezone
-
-    from metering.services.partitions import ensure_event_partitions
-
-    now = timezone.now()
-    ensure_event_partitions(months={(now - timedelta(days=days)).date().replace(day=1) for days in range(62)})
-    chunk = 1_000_000
-    with connection.cursor() as cursor:
-        for first in range(0, rows, chunk):
-            cursor.execute(FILL, {"first": first, "count": min(chunk, rows - first), "rows": rows})
-        # What the server would do by itself a while later, beside what is measured.
-        cursor.execute("VACUUM (ANALYZE) metering_event")
-        cursor.execute("CHECKPOINT")
-
-
-FILL = """
-INSERT INTO metering_event (key, occurred_at, batch_id, series_id, position, day, cost_state, body,
-    uncached_input, cache_read, visible_output, uncached_input_cost, cache_read_cost, visible_output_cost)
-SELECT
-    (lpad(to_hex(extract(epoch FROM at)::bigint), 8, '0') || right(md5(n::text), 24))::uuid,
-    at, 1, 1, n %% 1000, at::date, 1, n %% 1000000, n %% 4000, n %% 10, n %% 900, 0.0012375, 0.0000125, 0.00891
-FROM (
-    SELECT n, now() - interval '60 days' + interval '59 days' * (n::float8 / %(rows)s) AS at
-    FROM generate_series(%(first)s::bigint, %(first)s + %(count)s - 1) AS n
-) AS made
-"""
-
-
-def _fdatasync_us() -> int:
-    """What a durable write takes on this disk, the middle one of a hundred: the floor of every request."""
-    path = Path(__file__).with_name("fdatasync.probe")
-    with path.open("wb") as file:
-        times = []
-        for _ in range(100):
-            file.write(b"x" * 8192)
-            file.flush()
-            start = time.perf_counter()
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - start)
-    path.unlink()
-    return round(statistics.median(times) * 1e6)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ writes `bench/results/rating.json`. Times depend on the machine; the ratios, mea
 """
 
 import argparse
-import contextlib
 import json
 import os
 import resource
@@ -13,16 +12,12 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import django
-from django.conf import settings
-
 from amberflow import devdb
-from amberflow.devtools import cluster
+from bench.tables import CoreSeconds, Table, use_own_database
 
 DATABASE = "amberflow_bench"
 RESULTS = Path(__file__).parent / "results" / "rating.json"
@@ -45,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amberflow.settings")
     with devdb.in_use():
-        _use_own_database()
+        use_own_database(DATABASE)
         results = measure(options)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
@@ -66,7 +61,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         return time.perf_counter() - start, Counter(summary.counts)
 
     plan = make_plan()
-    say = _Table()
+    say = Table()
     workers = {"workers": options.workers}
     series_days = options.customers * options.series * DAYS
 
@@ -112,7 +107,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     )
     with say.quietly("making them"):
         add_customers(plan_version=plan, prefix="month-", customers=options.customers, series=options.series)
-    cores = _CoreSeconds()
+    cores = CoreSeconds(closing=True)
     month, counts = rate(**workers)
     assert counts["rated"] == options.customers, counts
     core_seconds = cores.spent()
@@ -139,7 +134,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     say.row("  fastest and slowest", f"{min(agains):.2f} s", f"{max(agains):.2f} s")
     spread = max(1, options.series // 100)
     _use_more(customers=options.customers, series=spread)
-    cores = _CoreSeconds()
+    cores = CoreSeconds(closing=True)
     everywhere, counts = rate(**workers)
     everywhere_core = cores.spent()
     assert counts["rated"] == options.customers, counts
@@ -199,44 +194,6 @@ def _core_seconds_of_one() -> float:
     return own + sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
-class _CoreSeconds:
-    """Time of processors, of this process, its children and the database server's: what other work on the machine does
-    not lengthen. The server tells what a connection took when it is closed, so ours is closed at both ends."""
-
-    def __init__(self) -> None:
-        self._start = self._now()
-
-    def spent(self) -> float:
-        """Since the start."""
-        return self._now() - self._start
-
-    def _now(self) -> float:
-        from django.db import connection
-
-        connection.close()
-        time.sleep(0.5)  # until the server has seen its process off
-        usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        own = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-        try:
-            fields = Path(f"/proc/{cluster.server_pid()}/stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:  # only Linux tells
-            return own
-        return own + sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-class _Table:
-    def title(self, text: str) -> None:
-        print(f"\n{text}", flush=True)
-
-    def row(self, name: str, *values: str) -> None:
-        print(f"  {name:<44}" + "".join(f"{value:>20}" for value in values), flush=True)
-
-    @contextlib.contextmanager
-    def quietly(self, text: str) -> Iterator[None]:
-        print(f"  … {text}", flush=True)
-        yield
-
-
 def _use_more(*, customers: int, series: int) -> None:
     """More usage on a day of the first so many series of the first so many customers."""
     from django.db import connection
@@ -259,22 +216,6 @@ def _use_more(*, customers: int, series: int) -> None:
 
 def _own_peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _use_own_database() -> None:
-    """A fresh database beside the others of the checkout's server."""
-    import psycopg
-
-    devdb.create_database()
-    with psycopg.connect(devdb.url(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-    devdb.create_database(DATABASE)
-    settings.DATABASES["default"]["NAME"] = DATABASE
-    django.setup()
-    from django.core.management import call_command
-
-    print(f"making the database {DATABASE}", flush=True)
-    call_command("migrate", verbosity=0)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ import contextlib
 import os
 import resource
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import django
 from django.conf import settings
+from django.db import connection
 
 from amberflow import devdb
 from amberflow.devtools import cluster
@@ -16,10 +18,12 @@ from amberflow.devtools import cluster
 
 class CoreSeconds:
     """Time of processors, of this process, its children and the database server's: what other work on the machine does
-    not lengthen. Connections and children that are still open at the end are counted for `server` only."""
+    not lengthen. Connections and children that are still open at the end are counted for `server` only; with `closing`
+    our own connection is closed at both ends, so that the server tells what it took."""
 
-    def __init__(self, server: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(self, server: "subprocess.Popen[bytes] | None" = None, *, closing: bool = False) -> None:
         self._server = server
+        self._closing = closing
         self._start = self._now()
 
     def spent(self) -> float:
@@ -27,6 +31,9 @@ class CoreSeconds:
         return self._now() - self._start
 
     def _now(self) -> float:
+        if self._closing:
+            connection.close()
+            time.sleep(0.5)  # until the server has seen its process off
         usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         own = sum(usage.ru_utime + usage.ru_stime for usage in usages)
         parents = [cluster.server_pid(), *([self._server.pid] if self._server else [])]

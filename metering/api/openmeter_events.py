@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from customers.models import ApiKey, Customer
+from metering.api.openmeter import written
 from metering.api.openmeter_filter import least_and_most, matcher, read_filter
 from metering.api.parameters import Parameters
 from metering.database import time_limited
@@ -141,7 +142,7 @@ def _found(
 
 
 def _document(event: Event, payload: Mapping[str, Any]) -> dict[str, Any]:
-    received = _written(event.batch.received_at)
+    received = written(event.batch.received_at)
     return {
         "event": {
             "specversion": "1.0",
@@ -149,7 +150,7 @@ def _document(event: Event, payload: Mapping[str, Any]) -> dict[str, Any]:
             "source": payload.get("source") or event.batch.source,
             "type": payload["type"],
             "subject": payload["customer"],
-            "time": _written(event.occurred_at),
+            "time": written(event.occurred_at),
             "datacontenttype": "application/json",
             "data": payload.get("properties") or None,
         },
@@ -162,7 +163,3 @@ def _document(event: Event, payload: Mapping[str, Any]) -> dict[str, Any]:
 def _instant(parameters: Parameters, name: str) -> datetime | None:
     value = parameters.time(name)
     return value if value is None or isinstance(value, datetime) else datetime.combine(value, time.min, tzinfo=UTC)
-
-
-def _written(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -92,15 +92,15 @@ def _notice(period_id: int, now: datetime) -> None:
     if late.series_days == frozen.series_days:
         LateUsage.objects.filter(period=period).delete()
         return
-    digest = input_digest(late)
     known = LateUsage.objects.filter(period=period).first()
-    if known is not None and known.input_digest == digest:
+    # Whichever version of the engine noticed it: what was dismissed stays so.
+    if known is not None and engine_of(encode_input(late), known.input_digest) is not None:
         return
     before, after = rate_period(frozen), rate_period(late)
     LateUsage.objects.update_or_create(
         period=period,
         defaults={
-            "input_digest": digest,
+            "input_digest": input_digest(late),
             "events": _events(late) - _events(frozen),
             "amount": _amount(after) - _amount(before),
             "cost": cost_of(after) - cost_of(before),

@@ -127,6 +127,34 @@ def test_marks_can_only_be_taken_in_a_transaction():
         take_changed_usage()
 
 
+def rate_while(change, note, *, period):
+    """Change something after a period was rated and before that is committed; what notes it waits for the commit."""
+    is_rated, may_commit = threading.Event(), threading.Event()
+
+    def rate():
+        known = TermsReader().read([period.pk])
+        with transaction.atomic():
+            rate_billing_period(period_id=period.pk, now=IN_JULY, known=known)
+            is_rated.set()
+            assert may_commit.wait(30)
+        connection.close()
+
+    def note_it():
+        note()
+        connection.close()
+
+    rating, noting = threading.Thread(target=rate), threading.Thread(target=note_it)
+    rating.start()
+    assert is_rated.wait(30)
+    change()
+    noting.start()
+    noting.join(0.5)
+    assert noting.is_alive()
+    may_commit.set()
+    rating.join(30)
+    noting.join(30)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_usage_that_comes_while_its_period_is_rated_keeps_the_period_due():
     company = Company()
@@ -134,30 +162,8 @@ def test_usage_that_comes_while_its_period_is_rated_keeps_the_period_due():
     series = company.use(subscription.customer, 100)
     note_changed_usage()
     (period,) = ensure_periods(subscription=subscription, until=IN_JULY)
-    is_rated, may_commit = threading.Event(), threading.Event()
-
-    def rate():
-        with transaction.atomic():
-            rate_billing_period(period_id=period.pk, now=IN_JULY)
-            is_rated.set()
-            assert may_commit.wait(30)
-        connection.close()
-
-    def note():
-        note_changed_usage()
-        connection.close()
-
-    rating, noting = threading.Thread(target=rate), threading.Thread(target=note)
-    rating.start()
-    assert is_rated.wait(30)
     # The period is still flagged for everybody else: what rates it now has read the usage before this.
-    company.use(subscription.customer, 150)
-    noting.start()
-    noting.join(0.5)
-    assert noting.is_alive()
-    may_commit.set()
-    rating.join(30)
-    noting.join(30)
+    rate_while(lambda: company.use(subscription.customer, 150), note_changed_usage, period=period)
     assert not ChangedUsage.objects.exists()
     period.refresh_from_db()
     assert period.needs_rating
@@ -285,30 +291,7 @@ def test_terms_that_change_while_they_are_rated_keep_the_period_due():
     [period] = BillingPeriod.objects.all()
     company.use(subscription.customer, 200)
     note_changes()
-    is_rated, may_commit = threading.Event(), threading.Event()
-
-    def rate():
-        known = TermsReader().read([period.pk])
-        with transaction.atomic():
-            rate_billing_period(period_id=period.pk, now=IN_JULY, known=known)
-            is_rated.set()
-            assert may_commit.wait(30)
-        connection.close()
-
-    def note():
-        note_changes()
-        connection.close()
-
-    rating, noting = threading.Thread(target=rate), threading.Thread(target=note)
-    rating.start()
-    assert is_rated.wait(30)
-    company.discount(subscription, "50")
-    noting.start()
-    noting.join(0.5)
-    assert noting.is_alive()
-    may_commit.set()
-    rating.join(30)
-    noting.join(30)
+    rate_while(lambda: company.discount(subscription, "50"), note_changes, period=period)
     assert not ChangedTerms.objects.exists()
     assert due_subscriptions(now=IN_JULY) == [subscription.pk]
 

@@ -22,10 +22,13 @@ from rating.models import (
     RatedLine,
     SeriesSlices,
     Slice,
+    TouchedPeriod,
     UnbilledCost,
     UnpricedUsage,
 )
+from rating.services import inputs
 from rating.services.freeze import find_late_usage, freeze_period, rate_frozen_period
+from rating.services.late_usage import dismiss_late_usage
 from rating.services.periods import ensure_periods
 from rating.services.rate_period import compute_period, rate_billing_period
 
@@ -254,6 +257,19 @@ def test_usage_that_comes_after_freezing_is_noticed_with_what_it_is_worth(period
     assert (late.period_id, late.events, late.amount, late.cost) == (period.pk, 4, 4, Decimal("2.5"))
     assert find_late_usage(now=NOW) == 1
     assert LateUsage.objects.count() == 1
+
+
+def test_dismissed_late_usage_stays_so_under_another_engine(period, customer, event_type, monkeypatch):
+    rate(period)
+    freeze_period(period_id=period.pk, now=NOW)
+    use(customer, event_type, date(2026, 1, 7), output=500_000)
+    assert find_late_usage(now=NOW) == 1
+    dismiss_late_usage(late_usage_id=LateUsage.objects.get().pk, reason="told the customer", now=NOW)
+    monkeypatch.setattr(inputs, "ENGINE_VERSION", inputs.ENGINE_VERSION + 1)
+    TouchedPeriod.objects.create(period=period)
+    assert find_late_usage(now=NOW) == 0
+    use(customer, event_type, date(2026, 1, 8), output=500_000)
+    assert find_late_usage(now=NOW) == 1, "other usage is another matter"
 
 
 def test_no_line_can_be_moved_into_a_frozen_period(period, customer, event_type):

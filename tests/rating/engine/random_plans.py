@@ -142,21 +142,26 @@ def day(number):
     return FIRST + timedelta(days=number)
 
 
+def period_of(plan):
+    """The last days of a full period, up to the plan's."""
+    end = day(plan["days"])
+    return Period(
+        start=FIRST,
+        end=end,
+        full_start=FIRST - timedelta(days=plan["full_days"] - plan["days"]),
+        full_end=end,
+        start_utc=datetime.combine(FIRST, time.min, UTC),
+        end_utc=datetime.combine(end, time.min, UTC),
+    )
+
+
 def input_of(plan):
     """The frozen input that says what the plan says."""
-    end = day(plan["days"])
     return PeriodInput(
         subscription="s1",
         currency=plan["currency"],
         timezone="UTC",
-        period=Period(
-            start=FIRST,
-            end=end,
-            full_start=FIRST - timedelta(days=plan["full_days"] - plan["days"]),
-            full_end=end,
-            start_utc=datetime.combine(FIRST, time.min, UTC),
-            end_utc=datetime.combine(end, time.min, UTC),
-        ),
+        period=period_of(plan),
         prices=tuple(price for entry in plan["prices"] for price in _versions(entry)),
         series_days=tuple(
             SeriesDay(

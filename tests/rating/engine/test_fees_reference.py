@@ -4,14 +4,12 @@ events with bounds and provider costs, against plain fractions."""
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
 import pytest
 
-from amberflow.lib.periods import Period
 from metering.usage_stat import UsageStat
 from pricing.engine.discount_document import parse_discount
 from pricing.engine.document import parse_price
@@ -20,7 +18,7 @@ from rating.engine.rate_period import rate_period
 from tests.pricing.engine.random_previews import MODELS, _number, _price
 from tests.pricing.engine.reference import PLACES
 from tests.rating.engine.fees_reference import reference_fees
-from tests.rating.engine.random_plans import CALLS, FIRST, day
+from tests.rating.engine.random_plans import CALLS, day, period_of
 from tests.rating.engine.reference import rounded
 
 # Slices have 12 decimals, so an amount this near to half a minor unit may be rounded either way.
@@ -98,7 +96,6 @@ def row_of(on, values):
 
 
 def input_of(plan):
-    end = day(plan["days"])
     fees = [
         PriceInput(
             fee["key"],
@@ -118,14 +115,7 @@ def input_of(plan):
         subscription="s1",
         currency=plan["currency"],
         timezone="UTC",
-        period=Period(
-            start=FIRST,
-            end=end,
-            full_start=FIRST - timedelta(days=plan["full_days"] - plan["days"]),
-            full_end=end,
-            start_utc=datetime.combine(FIRST, time.min, UTC),
-            end_utc=datetime.combine(end, time.min, UTC),
-        ),
+        period=period_of(plan),
         prices=(*fees, *usage),
         series_days=tuple(
             row_of(day(int(number)), [Decimal(value) for value in values])
