@@ -6,106 +6,31 @@ events: minutes, hours, days of other time zones, the first and last day of a ra
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone as django_timezone
+from django.db.models import Q
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import AMOUNT_PLACES, CONTEXT
-from amberflow.lib.periods import PeriodError, zone
-from customers.models import Customer
 from metering.aggregations import microseconds
-from metering.calendar import Calendar, calendars
 from metering.database import run_statement
-from metering.ingest.event_times import EARLIEST
 from metering.ingest.facts import hash_text, unique_text
 from metering.ingest.identity import first_key
 from metering.ingest.stored import unpack
 from metering.meters import measures_of, stat_of
-from metering.models import DimensionChange, EventBatch, Meter, Series, TimezoneChange, UsageRebuild
+from metering.models import DimensionChange, EventBatch, Meter, TimezoneChange, UsageRebuild
 from metering.models.meter import Aggregation
-from metering.retention.kept import check_kept
-from metering.windows import KINDS, Span, Window, edges, joined, make_windows, whole_seconds
+from metering.usage_question import START, Position, UsageAnswer, UsageQuestion, UsageValue
+from metering.usage_scope import Scope, find_scopes
+from metering.windows import KINDS, Window, joined, whole_seconds
 
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-# Edges are read from the events of all customers in that time. A month, also one in which clocks go back.
-MAX_EDGES = timedelta(days=31, hours=2)
 # Texts are read from the events as they were sent, batch by batch.
 MAX_EDGE_TEXTS = 100_000
-# A level that is carried over makes a row for each window, also where nothing happened.
-MAX_CARRIED_WINDOWS = 2_000
-MAX_CUSTOMERS = 500
-MAX_ROWS = 10_000
-
-Instant = datetime | date
-Position = tuple[int, int, list[str]]
-START: Position = (0, 0, [])
-
-
-@dataclass(frozen=True, slots=True)
-class UsageQuestion:
-    """What is asked for. `start` and `end` are aware instants, or local dates, which begin at midnight; without them it
-    is the month of `now` to the end of its day.
-
-    `timezone` is where windows and dates begin; empty: in each customer's billing time zone. `customers` are external
-    ids, `filters` the allowed values by dimension ("" is: without one); empty: all.
-    """
-
-    meter: str
-    start: Instant | None = None
-    end: Instant | None = None
-    window: str = "none"
-    customers: tuple[str, ...] = ()
-    group_by: tuple[str, ...] = ()
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    timezone: str = ""
-    now: datetime = field(default_factory=django_timezone.now)
-
-
-@dataclass(frozen=True, slots=True)
-class UsageValue:
-    """What the meter measured for a customer and group in [start, end).
-
-    None: a maximum, minimum, latest or average of no value at all.
-    """
-
-    start: datetime
-    end: datetime
-    customer: str
-    group: Mapping[str, str]
-    value: Decimal | None
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsageAnswer:
-    """A page of rows, by customer, time and group. `after` is where the next page begins, None when this is the last.
-
-    `is_complete` is false while usage of one of these customers is still being counted for a new meter or moved to
-    another time zone.
-    """
-
-    meter: Meter
-    rows: list[UsageValue]
-    after: Position | None
-    is_complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """A customer with the windows that the question makes in its time."""
-
-    customer: Customer
-    clock: Calendar
-    windows: list[Window]
-    edges: list[tuple[datetime, datetime]]
 
 
 def query_usage(question: UsageQuestion, *, limit: int = 1000, after: Position = START) -> UsageAnswer:
@@ -115,7 +40,7 @@ def query_usage(question: UsageQuestion, *, limit: int = 1000, after: Position =
     """
     meter = _meter(question.meter)
     _check(question, meter)
-    scopes, more = _scopes(question, meter, limit, after)
+    scopes, more = find_scopes(question, meter, limit, after)
     rows, position = _rows(question, meter, scopes, limit, after)
     if position is None and more:
         position = (scopes[-1].customer.pk + 1, 0, [])
@@ -150,98 +75,6 @@ def _check(question: UsageQuestion, meter: Meter) -> None:
         raise DomainError("repeated_dimension", "group_by names a dimension twice.", field="group_by")
 
 
-# --- who and when ----------------------------------------------------------------------------------------------
-def _scopes(question: UsageQuestion, meter: Meter, limit: int, after: Position) -> tuple[list[_Scope], bool]:
-    """The next customers that fit on one page, at least one, and whether there are more."""
-    found = list(_customers(question, meter, after)[: MAX_CUSTOMERS + 1])
-    days = calendars((customer.pk, customer.timezone) for customer in found)
-    common = _clock(question.timezone) if question.timezone else None
-    scopes: list[_Scope] = []
-    count = 0
-    for customer in found:
-        scope = _scope(question, meter, customer, common or days[customer.pk], days[customer.pk])
-        count += len(scope.windows)
-        if scopes and (count > limit or len(scopes) == MAX_CUSTOMERS):
-            return scopes, True
-        scopes.append(scope)
-    return scopes, False
-
-
-def _customers(question: UsageQuestion, meter: Meter, after: Position) -> QuerySet[Customer]:
-    used = Series.objects.filter(customer=OuterRef("pk"), event_type=meter.event_type)
-    customers = Customer.objects.order_by("pk")
-    if question.customers:
-        customers = customers.filter(external_id__in=question.customers)
-        unknown = set(question.customers) - set(customers.values_list("external_id", flat=True))
-        if unknown:
-            raise DomainError("unknown_customer", f"customer {min(unknown)!r} is not known.", field="customer")
-    return customers.filter(Exists(used), pk__gte=after[0])
-
-
-def _clock(timezone: str) -> Calendar:
-    try:
-        return Calendar(timezone, zone(timezone))
-    except PeriodError as error:
-        raise DomainError("unknown_timezone", str(error), field="timezone") from None
-
-
-def _scope(question: UsageQuestion, meter: Meter, customer: Customer, clock: Calendar, days: Calendar) -> _Scope:
-    today = clock.day(question.now)
-    start = _instant(question.start or today.replace(day=1), clock, "from")
-    end = _instant(question.end or today + timedelta(days=1), clock, "to")
-    if start >= end:
-        raise DomainError("empty_range", f"to {end.isoformat()} is not after from {start.isoformat()}.", field="to")
-    windows = make_windows(question.window, start=start, end=end, clock=clock, days=days)
-    found = edges(windows, days)
-    read = sum((last - first for first, last in found), start=timedelta(0))
-    if read > MAX_EDGES:
-        raise DomainError(
-            "range_too_long",
-            f"from, to, window and timezone ask for {read.days} days that no rollup holds (minutes, hours, days of "
-            f"another time zone than the customer's); at most {MAX_EDGES.days} are read at once: ask for less time, "
-            "for larger windows, or leave timezone out.",
-            field="window",
-        )
-    if meter.carries_over:
-        if len(windows) > MAX_CARRIED_WINDOWS:
-            raise DomainError(
-                "too_many_windows",
-                f"A meter whose level carries over is answered for at most {MAX_CARRIED_WINDOWS:,} windows.",
-                field="window",
-            )
-        before = make_windows("none", start=EARLIEST, end=start, clock=days, days=days)
-        # The level at the start needs what of that day has passed; there is nothing on the day on which time begins.
-        _check_kept([*(span for span in edges(before, days) if span[0] > EARLIEST), *found])
-        windows = [*before, *windows]
-        found = edges(windows, days)
-    else:
-        _check_kept(found)
-    return _Scope(customer, clock, windows, found)
-
-
-def _check_kept(spans: Sequence[Span]) -> None:
-    if spans:
-        check_kept(
-            spans[0][0],
-            field="window",
-            remedy="Ask for whole days of the customer's time zone (window=day or larger, without timezone).",
-        )
-
-
-def _instant(value: Instant, clock: Calendar, name: str) -> datetime:
-    if isinstance(value, datetime):
-        instant = value.astimezone(UTC)
-    else:
-        # A year that no clock can show is refused below like any other that is too far away.
-        year = min(max(value.year, 2000), LATEST.year + 1)
-        instant = clock.begins(date(year, value.month, 28 if value.day > 28 and year != value.year else value.day))
-    if not EARLIEST < instant <= LATEST:
-        raise DomainError(
-            "time_out_of_range", f"{name} must lie after {EARLIEST.date()} and not after {LATEST.date()}.", field=name
-        )
-    return instant
-
-
 def _is_complete(meter: Meter, customers: list[int]) -> bool:
     moving = TimezoneChange.objects.filter(customer_id__in=customers, moved_at=None)
     parting = DimensionChange.objects.filter(event_type_id=meter.event_type_id, moved_at=None)
@@ -272,7 +105,7 @@ class _Found:
 
 
 def _rows(
-    question: UsageQuestion, meter: Meter, scopes: Sequence[_Scope], limit: int, after: Position
+    question: UsageQuestion, meter: Meter, scopes: Sequence[Scope], limit: int, after: Position
 ) -> tuple[list[UsageValue], Position | None]:
     by_customer = {scope.customer.pk: scope for scope in scopes}
     if not scopes:
@@ -309,7 +142,7 @@ def _rows(
     return rows, None
 
 
-def _parameters(question: UsageQuestion, meter: Meter, scopes: Sequence[_Scope]) -> dict[str, Any]:
+def _parameters(question: UsageQuestion, meter: Meter, scopes: Sequence[Scope]) -> dict[str, Any]:
     windows = [(scope.customer.pk, window) for scope in scopes for window in scope.windows]
     spans = [(scope.customer.pk, span) for scope in scopes for span in scope.edges]
     keys = joined(whole_seconds(span) for _, span in spans)
@@ -361,7 +194,7 @@ def _edge_texts(name: str, parameters: Mapping[str, Any]) -> set[tuple[int, int,
     return found
 
 
-def _carried(rows: Iterable[_Found], scopes: Mapping[int, _Scope]) -> Iterator[tuple[_Found, Fraction]]:
+def _carried(rows: Iterable[_Found], scopes: Mapping[int, Scope]) -> Iterator[tuple[_Found, Fraction]]:
     """The rows with the level that each window begins with, and one for each window that has only that level.
 
     The first window is the time before the others.
@@ -384,7 +217,7 @@ def _nothing(customer_id: int, place: int, group: Sequence[str]) -> _Found:
     return _Found(customer_id, place, list(group), 0, zero, 0, None, None, None, zero, 0)
 
 
-def _value(question: UsageQuestion, meter: Meter, scope: _Scope, row: _Found, level: Fraction) -> UsageValue:
+def _value(question: UsageQuestion, meter: Meter, scope: Scope, row: _Found, level: Fraction) -> UsageValue:
     window = scope.windows[row.place - 1]
     return UsageValue(
         start=window.start.astimezone(scope.clock.zone_at(window.start)),

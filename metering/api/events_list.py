@@ -23,7 +23,7 @@ from metering.ingest.dialects.native import DEFAULT_SOURCE
 from metering.ingest.identity import time_of
 from metering.models import Event
 from metering.retention.kept import CODE, kept_from, kept_since, kept_text
-from metering.usage_query import Instant
+from metering.usage_question import Instant
 
 KNOWN = ("customer", "type", "from", "to", "source", "cost_state", "id", "id_source", "limit", "cursor")
 DEFAULT_DAYS = 7

@@ -30,7 +30,8 @@ from metering.ingest.event_times import EARLIEST
 from metering.ingest.resolve import current_generation, find_customers
 from metering.models import Meter, Series
 from metering.models.meter import Aggregation
-from metering.usage_query import MAX_ROWS, START, Instant, UsageQuestion, UsageValue, query_usage
+from metering.usage_query import query_usage
+from metering.usage_question import MAX_ROWS, START, Instant, UsageQuestion, UsageValue
 
 SUBJECT = "subject"
 WINDOWS = {"MINUTE": "minute", "HOUR": "hour", "DAY": "day", "WEEK": "week", "MONTH": "month"}

@@ -14,7 +14,8 @@ from amberflow.lib.money import plain
 from customers.models import ApiKey
 from metering.api.parameters import Parameters, page
 from metering.database import time_limited
-from metering.usage_query import MAX_ROWS, START, UsageQuestion, UsageValue, query_usage
+from metering.usage_query import query_usage
+from metering.usage_question import MAX_ROWS, START, UsageQuestion, UsageValue
 from metering.windows import KINDS
 
 KNOWN = ("meter", "customer", "from", "to", "window", "group_by", "timezone", "limit", "cursor")

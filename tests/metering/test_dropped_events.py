@@ -24,7 +24,8 @@ from metering.services.change_timezone import change_timezone
 from metering.services.correct_events import replace_events, void_events
 from metering.services.merge_usage import merge_usage
 from metering.services.replay_rejected import replay_rejected
-from metering.usage_query import UsageQuestion, query_usage
+from metering.usage_query import query_usage
+from metering.usage_question import UsageQuestion
 from tests.factories import CustomerFactory, EventTypeFactory, MeterFactory, make_api_key
 from tests.metering.test_apply_retention import NOW, call, key_of, north, send, usage  # noqa: F401
 

@@ -19,7 +19,8 @@ from metering.models.meter import Aggregation
 from metering.queries import event_payload
 from metering.services.ingest_events import ingest_events
 from metering.services.merge_usage import merge_usage
-from metering.usage_query import UsageQuestion, query_usage
+from metering.usage_query import query_usage
+from metering.usage_question import UsageQuestion
 from tests.factories import CustomerFactory, EventTypeFactory, MeterFactory
 
 MICROSECOND = timedelta(microseconds=1)
