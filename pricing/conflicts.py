@@ -8,7 +8,7 @@ from amberflow.lib.errors import DomainError
 from pricing.engine.selection import filters_overlap, find_ambiguities
 from pricing.models import Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
-from pricing.terms import TermPrice, dated_prices, overlaps
+from pricing.term_prices import TermPrice, dated_prices, overlaps
 
 
 def check_conflicts(*, subscription: Subscription, negotiated: Sequence[SubscriptionPrice] | None = None) -> None:

@@ -10,10 +10,11 @@ from django.utils import timezone
 from amberflow.admin_base import Panel, add_panel
 from amberflow.lib.periods import local_date
 from pricing.admin.discount import value_text
+from pricing.dated_versions import plan_days, versions_of
 from pricing.describe import describe
 from pricing.discounts import discount_windows
 from pricing.models import Discount, Subscription
-from pricing.terms import effective_terms, plan_days, versions_of
+from pricing.terms import effective_terms
 
 
 def _terms_panel(request: HttpRequest, subscription: Subscription) -> Panel:

@@ -10,7 +10,8 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.money import plain
 from pricing.models import Commitment, Subscription
 from pricing.services.invoiced import invoiced_until, lock_subscription, refuse_invoiced
-from pricing.terms import dated_prices, due_commitment
+from pricing.term_prices import dated_prices
+from pricing.terms import due_commitment
 
 
 @transaction.atomic

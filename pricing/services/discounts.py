@@ -13,7 +13,7 @@ from pricing.engine.discount_document import VALUE_FIELDS, parse_discount
 from pricing.engine.document import DocumentError, parse_price
 from pricing.models import Discount, DiscountTerms, Price, Subscription
 from pricing.services.invoiced import invoiced_until
-from pricing.terms import dated_prices
+from pricing.term_prices import dated_prices
 
 Kind = DiscountTerms.Kind
 Duration = DiscountTerms.Duration

@@ -12,12 +12,13 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.money import ONE, plain
 from metering.models import Meter
 from pricing.conflicts import check_conflicts
+from pricing.dated_versions import DatedVersion, versions_of
 from pricing.engine.document import DocumentError, parse_price
 from pricing.engine.price import Price as EnginePrice
 from pricing.models import AddOn, Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
 from pricing.services.invoiced import invoiced_until, lock_subscription, refuse_invoiced
-from pricing.terms import DatedVersion, negotiated_prices_of, versions_of
+from pricing.term_prices import negotiated_prices_of
 
 Kind = SubscriptionPrice.Kind
 Document = Mapping[str, Any]

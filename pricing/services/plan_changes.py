@@ -12,11 +12,11 @@ from amberflow.lib.errors import DomainError
 from amberflow.lib.periods import local_date
 from pricing.conflicts import check_conflicts
 from pricing.cycles import period_containing
+from pricing.dated_versions import version_on
 from pricing.models import PlanChange, PlanVersion, Subscription, SubscriptionPrice
 from pricing.price_book import PriceBook
 from pricing.services.invoiced import lock_subscription, refuse_invoiced
 from pricing.services.subscriptions import check_published
-from pricing.terms import version_on
 
 PeriodEnd = Literal["period_end"]
 PERIOD_END: PeriodEnd = "period_end"

@@ -16,7 +16,8 @@ from metering.needs import KeptTypes
 from metering.queries import opening_levels, read_usage
 from pricing.cycles import period_containing
 from pricing.models import Subscription
-from pricing.terms import TermCommitment, TermPrice, Terms, terms_of
+from pricing.term_prices import TermPrice
+from pricing.terms import TermCommitment, Terms, terms_of
 from rating.engine.inputs import (
     Commitment,
     MeterSpec,

@@ -10,9 +10,9 @@ from django.utils import timezone as django_timezone
 
 from amberflow.lib.periods import Period, local_date, period_on, periods_between
 from pricing.cycles import billing_cycle
+from pricing.dated_versions import DatedVersion, dated_versions, version_on
 from pricing.models import PlanVersion, Subscription
 from pricing.term_rows import read_plan_changes
-from pricing.terms import DatedVersion, dated_versions, version_on
 from rating.models import BillingPeriod
 
 

@@ -15,7 +15,7 @@ from django_q.tasks import async_task
 
 from amberflow.lib.errors import DomainError
 from amberflow.lib.money import plain, use_money_context
-from pricing.terms import prices_of_version
+from pricing.term_prices import prices_of_version
 from rating.engine.inputs import PeriodInput
 from rating.engine.rated import RatingError
 from rating.engine.simulate import Amounts, Change, PeriodDifference, simulate_period

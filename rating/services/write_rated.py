@@ -12,7 +12,7 @@ from django.db import connection
 
 from metering.database import run_text
 from metering.models import Meter
-from pricing.terms import dated_versions, plan_prices_between
+from pricing.dated_versions import dated_versions, plan_prices_between
 from rating.engine.rated import RatedLine as EngineLine
 from rating.engine.rated import RatedPeriod, Slice
 from rating.models import BillingPeriod, RatedLine, SeriesSlices, UnbilledCost, UnpricedUsage

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from amberflow.lib.errors import DomainError
 from customers.models import Customer
 from metering.models import Series, UsageDay, UsageDelta
+from pricing.dated_versions import version_on
 from pricing.models import Plan, PlanChange, Subscription
 from pricing.services.negotiated_prices import add_price_to_subscription, set_override
 from pricing.services.plan_changes import follow_plan_changes, migrate_subscription, migrate_subscriptions
@@ -19,7 +20,6 @@ from pricing.services.subscriptions import (
     subscribe_strays,
     subscribe_to_default_plan,
 )
-from pricing.terms import version_on
 from tests.pricing.terms_office import APR, FEB, JAN, MAR, flat, invoice, output_price
 
 pytestmark = pytest.mark.django_db

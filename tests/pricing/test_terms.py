@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing import price_book
+from pricing.dated_versions import version_on
 from pricing.models import AddOn, SubscriptionPrice
 from pricing.services.commitments import add_commitment
 from pricing.services.negotiated_prices import (
@@ -19,7 +20,8 @@ from pricing.services.negotiated_prices import (
     set_ramp,
 )
 from pricing.services.plan_changes import migrate_subscription
-from pricing.terms import TermPrice, _without, effective_terms, terms_of, terms_with_version, version_on
+from pricing.term_prices import TermPrice, _without
+from pricing.terms import effective_terms, terms_of, terms_with_version
 from tests.pricing.terms_office import APR, FEB, JAN, JUL, MAR, flat, output_price
 
 pytestmark = pytest.mark.django_db
